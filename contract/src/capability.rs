@@ -1,0 +1,72 @@
+//! Capability names: one name a promise that a consumer can ask for before relying on it.
+
+macro_rules! capabilities {
+    ($($variant:ident = $name:literal, $promise:literal;)*) => {
+        /// A promise of this contract. A launcher lists only those it was built with.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Capability {
+            $(#[doc = $promise] $variant,)*
+        }
+
+        impl Capability {
+            /// Every name of the contract, the ten of the first version in their fixed order, then the later ones.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
+
+            /// The name used on the command line and in documents.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $name,)* }
+            }
+
+            /// What a consumer may rely on when the name is listed.
+            #[must_use]
+            pub const fn promise(self) -> &'static str {
+                match self { $(Self::$variant => $promise,)* }
+            }
+        }
+    };
+}
+
+capabilities! {
+    CapabilitiesCommand = "capabilities-command", "`capabilities` prints what this launcher can do as JSON";
+    SupportsFlag = "supports-flag", "`--supports NAME` answers with exit code 0 or 1";
+    Version = "version", "`--version` prints the version alone";
+    CreateAlias = "create-alias", "`create` and `up` are the same command; the document says which was used";
+    OutputJson = "output-json", "`create --output json` prints one document on stdout";
+    TunnelNameV1 = "tunnel-name-v1", "tunnel names are sanitised and at most 20 characters long";
+    TunnelJson = "tunnel-json", "`tunnel --detach --output json` prints one document on stdout";
+    SecretsExplicitDir = "secrets-explicit-dir", "secrets are mounted only with `--secrets-dir`";
+    RmDefaultVolumes = "rm-default-volumes", "`rm` removes the volumes too";
+    RmKeepVolumesFlag = "rm-keep-volumes-flag", "`rm --keep-volumes` keeps the volumes";
+    ErrorJson = "error-json", "with `--output json` every failure is a document with `error.code`";
+    ExitCodesV1 = "exit-codes-v1", "exit codes follow the table of the contract";
+    LsJson = "ls-json", "`ls --output json` prints one document";
+    StartStopJson = "start-stop-json", "`start` and `stop` print one document and never do the other's work";
+    RmJson = "rm-json", "`rm --output json` lists what was removed, kept and failed";
+    DescribeJson = "describe-json", "`describe` prints one workspace and how to enter it";
+    TransportV1 = "transport-v1", "documents of `create` and `describe` say how to enter the workspace, as data";
+    SchemaCommand = "schema-command", "`schema` prints the JSON Schema of each document";
+    FieldCommand = "field-command", "`field` reads one value of a document without a JSON parser";
+    RequiresFlag = "requires-flag", "`--requires REQUIREMENT` checks the version by semver";
+    UnsavedWorkV1 = "unsaved-work-v1", "`rm` refuses unsaved work with exit code 5 until `--force`";
+    IfExistsFlag = "if-exists-flag", "`create --if-exists fail` and `rm --if-exists`";
+    TimeoutFlag = "timeout-flag", "`--timeout DURATION` ends with exit code 124 after cleaning up";
+    LogFormatJson = "log-format-json", "`--log-format json` makes stderr a stream of JSON events";
+    ImageBuild = "image-build", "`image build` makes the agent image from an embedded Dockerfile";
+    BackendDocker = "backend-docker", "workspaces are Docker containers and volumes";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_ten_names_are_fixed_for_ever() {
+        let first: Vec<_> = Capability::ALL.iter().take(10).map(|capability| capability.as_str()).collect();
+        assert_eq!(
+            first.join(" "),
+            "capabilities-command supports-flag version create-alias output-json tunnel-name-v1 tunnel-json \
+             secrets-explicit-dir rm-default-volumes rm-keep-volumes-flag"
+        );
+    }
+}

@@ -1,0 +1,125 @@
+//! The closed list of error codes. Exit code, retryable flag, summary, docs table and schema come from here.
+
+use serde::{Serialize, Serializer};
+
+use crate::Exit;
+
+macro_rules! error_codes {
+    ($($(#[$doc:meta])* $variant:ident = $name:literal, $exit:ident, $summary:literal;)*) => {
+        /// Why a command failed, for programs. Finer than the exit code.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum ErrorCode {
+            $(#[doc = $summary] $variant,)*
+        }
+
+        impl ErrorCode {
+            /// Every code, in alphabetical order of its name.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
+
+            /// The name printed in documents, snake case.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $name,)* }
+            }
+
+            /// The exit code this error ends the process with.
+            #[must_use]
+            pub const fn exit(self) -> Exit {
+                match self { $(Self::$variant => Exit::$exit,)* }
+            }
+
+            /// What the code means, as one phrase.
+            #[must_use]
+            pub const fn summary(self) -> &'static str {
+                match self { $(Self::$variant => $summary,)* }
+            }
+        }
+    };
+}
+
+error_codes! {
+    CapabilityAbsent = "capability_absent", Failed, "this launcher does not have the capability or version asked for";
+    CloneFailed = "clone_failed", Failed, "git could not clone the repository or check out the ref";
+    ContainerVanished = "container_vanished", Conflict, "the container was removed or stopped by something else in the middle";
+    DiskFull = "disk_full", Failed, "no space is left where the engine keeps its data";
+    EngineError = "engine_error", Failed, "the engine refused or failed a request";
+    EngineTooOld = "engine_too_old", Unsupported, "the engine's API is older than the oldest supported one";
+    EngineUnavailable = "engine_unavailable", Unavailable, "the engine does not run, refuses connections, answers something else, or the connection was lost";
+    FieldAbsent = "field_absent", Failed, "the document has no value there, or null";
+    GitAuthFailed = "git_auth_failed", Auth, "the git host wants credentials or refused those given";
+    GitUnreachable = "git_unreachable", Unavailable, "the git host cannot be reached from the workspace";
+    GuestFailed = "guest_failed", Failed, "a step inside the workspace failed";
+    ImageBuildFailed = "image_build_failed", Failed, "the engine could not build the image";
+    ImageNotFound = "image_not_found", NotFound, "the image is not local and cannot be pulled";
+    ImageUnusable = "image_unusable", Unsupported, "the image lacks what is needed (a shell, git)";
+    InputRequired = "input_required", Usage, "something must be said by a flag, as the launcher never asks";
+    Internal = "internal", Failed, "a defect of the launcher";
+    Interrupted = "interrupted", Interrupted, "SIGINT arrived; what had been made was removed";
+    InvalidDocument = "invalid_document", Usage, "what was read is not one JSON document";
+    InvalidEnvironment = "invalid_environment", Usage, "an environment variable or the engine's configuration has an invalid value";
+    InvalidImage = "invalid_image", Usage, "not an image reference";
+    InvalidName = "invalid_name", Usage, "not a workspace name";
+    InvalidRef = "invalid_ref", Usage, "not a git ref";
+    InvalidRepo = "invalid_repo", Usage, "not a repository";
+    InvalidTunnelName = "invalid_tunnel_name", Usage, "not a tunnel name, or longer than 20 characters";
+    NameTaken = "name_taken", Conflict, "a container that is not a workspace has this name";
+    NetworkNotFound = "network_not_found", NotFound, "the engine has no network of this name";
+    OutputFailed = "output_failed", Failed, "the answer could not be written to stdout";
+    Partial = "partial", Partial, "some of several things failed";
+    PathOccupied = "path_occupied", Conflict, "something else is where the repository would be cloned";
+    RefConflict = "ref_conflict", Conflict, "the clone has changes that checking out the ref would lose or mix";
+    RefNotFound = "ref_not_found", NotFound, "the repository has no such ref";
+    RegistryAuthFailed = "registry_auth_failed", Auth, "the registry wants credentials or refused those given";
+    RepoNotFound = "repo_not_found", NotFound, "the git host has no such repository";
+    SpecConflict = "spec_conflict", Conflict, "the workspace exists and holds another repository";
+    Terminated = "terminated", Terminated, "SIGTERM or SIGHUP arrived; what had been made was removed";
+    Timeout = "timeout", Timeout, "the time given by --timeout ran out; what had been made was removed";
+    TunnelCliMissing = "tunnel_cli_missing", Unsupported, "the image has no VS Code CLI";
+    TunnelFailed = "tunnel_failed", Failed, "the tunnel process ended";
+    UnsavedWork = "unsaved_work", UnsavedWork, "removing it would destroy work that exists nowhere else";
+    Unsupported = "unsupported", Unsupported, "this launcher or backend cannot do that";
+    Usage = "usage", Usage, "the command line is wrong";
+    WorkspaceExists = "workspace_exists", Conflict, "the workspace exists and --if-exists fail was given";
+    WorkspaceNotFound = "workspace_not_found", NotFound, "there is no such workspace";
+    WrongState = "wrong_state", Conflict, "the workspace's container is in a state that does not allow it";
+}
+
+impl ErrorCode {
+    /// Whether the same call may succeed later; follows from the exit code.
+    #[must_use]
+    pub const fn retryable(self) -> bool {
+        self.exit().retryable()
+    }
+}
+
+impl Serialize for ErrorCode {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_listed_in_order_and_once() {
+        let names: Vec<_> = ErrorCode::ALL.iter().map(|code| code.as_str()).collect();
+        let mut sorted = names.clone();
+        sorted.sort_unstable();
+        sorted.dedup();
+        assert_eq!(names, sorted);
+    }
+
+    #[test]
+    fn no_error_ends_with_success() {
+        assert!(ErrorCode::ALL.iter().all(|code| code.exit() != Exit::Ok));
+    }
+
+    #[test]
+    fn only_unavailable_and_timeout_are_worth_a_retry() {
+        for code in ErrorCode::ALL {
+            assert_eq!(code.retryable(), matches!(code.exit().code(), 7 | 124), "{}", code.as_str());
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! Environment variables that the launcher reads, with what each means.
+
+macro_rules! variables {
+    ($($variant:ident = $name:literal, $meaning:literal;)*) => {
+        /// An environment variable that the launcher reads.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum EnvVar {
+            $(#[doc = $meaning] $variant,)*
+        }
+
+        impl EnvVar {
+            /// Every variable, in the order of the documentation.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
+
+            /// The name in the environment.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name,)* }
+            }
+
+            /// What it does, as one sentence for the documentation.
+            #[must_use]
+            pub const fn meaning(self) -> &'static str {
+                match self { $(Self::$variant => $meaning,)* }
+            }
+        }
+    };
+}
+
+variables! {
+    AgentEnvImage = "AGENT_ENV_IMAGE", "image of new workspaces, after `--image`";
+    CodexEnvImage = "CODEX_ENV_IMAGE", "the same, older name";
+    WorkspacePrefix = "AGENT_WORKSPACE_PREFIX", "prefix of container names; default `agent-ws`";
+    CodexWorkspacePrefix = "CODEX_WORKSPACE_PREFIX", "the same, older name";
+    Backend = "AGENT_WORKSPACE_BACKEND", "backend, after `--backend`; default `docker`";
+    GithubHost = "GITHUB_HOST", "host of OWNER/REPO, after `--host`; default `github.com`";
+    GhToken = "GH_TOKEN", "token for cloning, handed to git inside the workspace over a pipe and kept nowhere";
+    GithubToken = "GITHUB_TOKEN", "the same, used when `GH_TOKEN` is not set";
+    DefaultSecretsMount = "DEFAULT_SECRETS_MOUNT", "where secrets are mounted, after `--secrets-mount`";
+    DockerHost = "DOCKER_HOST", "address of the engine: `unix://`, `tcp://`, `ssh://`";
+    DockerContext = "DOCKER_CONTEXT", "docker context to use when `DOCKER_HOST` is not set";
+    DockerConfig = "DOCKER_CONFIG", "folder of the docker client's configuration; default `~/.docker`";
+    DockerTlsVerify = "DOCKER_TLS_VERIFY", "when not empty, `tcp://` uses TLS and verifies the engine";
+    DockerCertPath = "DOCKER_CERT_PATH", "folder of `ca.pem`, `cert.pem` and `key.pem` for TLS";
+    XdgRuntimeDir = "XDG_RUNTIME_DIR", "where the sockets of rootless engines are looked for";
+    Home = "HOME", "home of the docker client's configuration";
+    NoColor = "NO_COLOR", "when not empty, no colour on a terminal";
+    Path = "PATH", "where `ssh` is found for `ssh://` engines";
+}

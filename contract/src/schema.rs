@@ -1,0 +1,98 @@
+//! JSON Schemas (2020-12) of every document, generated from the very types that are serialised.
+//!
+//! The files under `contract/schema/` are this module's output; a test fails when they drift, and rewrites them
+//! when `UPDATE_SCHEMAS` is set.
+
+use std::collections::BTreeMap;
+
+use schemars::generate::SchemaSettings;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde_json::Value;
+
+use crate::{
+    CapabilitiesReport, CreateReport, DescribeReport, ErrorCode, ErrorDocument, FieldReport, HelpReport,
+    ImageBuildReport, LifecycleReport, LsReport, RequiresReport, RmReport, SchemaReport, Success, SupportsReport,
+    TunnelReport, VersionReport,
+};
+
+/// Stands for an error code in schemas: a string of the closed list.
+pub struct ErrorCodeName;
+
+impl JsonSchema for ErrorCodeName {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "ErrorCode".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let names: Vec<_> = ErrorCode::ALL.iter().map(|code| code.as_str()).collect();
+        json_schema!({ "type": "string", "enum": names })
+    }
+}
+
+/// Every schema by the name of its command; `error` is the document of a failure alone.
+#[must_use]
+pub fn all() -> BTreeMap<&'static str, Value> {
+    BTreeMap::from([
+        ("capabilities", of::<CapabilitiesReport>("capabilities")),
+        ("create", of::<CreateReport>("create")),
+        ("describe", of::<DescribeReport>("describe")),
+        ("error", error()),
+        ("field", of::<FieldReport>("field")),
+        ("help", of::<HelpReport>("help")),
+        ("image-build", of::<ImageBuildReport>("image-build")),
+        ("ls", of::<LsReport>("ls")),
+        ("requires", of::<RequiresReport>("requires")),
+        ("rm", of::<RmReport>("rm")),
+        ("schema", of::<SchemaReport>("schema")),
+        ("start", of::<LifecycleReport>("start")),
+        ("stop", of::<LifecycleReport>("stop")),
+        ("supports", of::<SupportsReport>("supports")),
+        ("tunnel", of::<TunnelReport>("tunnel")),
+        ("version", of::<VersionReport>("version")),
+    ])
+}
+
+fn generator() -> SchemaGenerator {
+    SchemaSettings::draft2020_12().for_serialize().into_generator()
+}
+
+/// A document of one command: its success or the error document.
+fn of<R: JsonSchema>(command: &str) -> Value {
+    let mut generator = generator();
+    let mut success = generator.subschema_for::<Success<R>>().to_value();
+    let mut failure = generator.subschema_for::<ErrorDocument>().to_value();
+    mark(&mut success, "A success.");
+    mark(&mut failure, "A failure.");
+    let mut definitions = generator.take_definitions(true);
+    for (name, definition) in &mut definitions {
+        if let Some(properties) = definition.get_mut("properties").and_then(Value::as_object_mut) {
+            // `ok` tells the two kinds apart, so the schema says which value each has.
+            if let Some(ok) = properties.get_mut("ok") {
+                *ok = serde_json::json!({ "const": name != "ErrorDocument" });
+            }
+        }
+    }
+    serde_json::json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": format!("Document of agent-workspace {command}"),
+        "oneOf": [success, failure],
+        "$defs": definitions,
+    })
+}
+
+fn mark(schema: &mut Value, description: &str) {
+    if let Some(object) = schema.as_object_mut() {
+        object.insert("description".to_owned(), description.into());
+    }
+}
+
+fn error() -> Value {
+    let mut value = generator().into_root_schema_for::<ErrorDocument>().to_value();
+    if let Some(object) = value.as_object_mut() {
+        object.insert("title".to_owned(), "Document of a failure of agent-workspace".into());
+    }
+    if let Some(ok) = value.pointer_mut("/properties/ok") {
+        *ok = serde_json::json!({ "const": false });
+    }
+    value
+}

@@ -1,0 +1,213 @@
+//! The connection to one engine: bollard for the typed calls, plain requests where bollard's types are too closed
+//! (an unknown container state would lose a whole list) or hide the answer (a start that changed nothing).
+//!
+//! Requests carry no API version: every engine answers them at its own, so that old and new ones both work. The
+//! version it answers with is read off the first response, so that knowing it costs no call.
+
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use agent_workspace_contract::ErrorCode;
+use bollard::{BollardRequest, ClientVersion, Docker};
+use bytes::Bytes;
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper::{Method, Request, Response, StatusCode};
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::TokioExecutor;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use super::endpoint::{self, Endpoint};
+use super::errors;
+use super::transport::Connector;
+use crate::error::{Error, Result};
+use crate::host::Host;
+
+/// The oldest API that is known to work: Engine 20.10 has 1.41, Podman's compatible socket says 1.40 or 1.41.
+const OLDEST_API: (u32, u32) = (1, 40);
+/// For questions that an engine answers from memory.
+const QUICK: Duration = Duration::from_secs(30);
+/// For work that an engine does before it answers: on slow storage, creating a container copies its image.
+const SLOW: Duration = Duration::from_secs(300);
+
+type Body = UnsyncBoxBody<Bytes, std::io::Error>;
+
+/// A client of one engine. Connects at the first request.
+#[derive(Clone)]
+pub(super) struct Engine {
+    /// Typed calls.
+    pub(super) docker: Docker,
+    http: Client<Connector, Body>,
+    endpoint: Arc<Endpoint>,
+    api: Arc<OnceLock<(u32, u32)>>,
+}
+
+/// The body of an engine's refusal.
+#[derive(Deserialize)]
+struct Refusal {
+    message: String,
+}
+
+impl Engine {
+    /// A client of the engine that the environment names.
+    ///
+    /// # Errors
+    /// `invalid_environment` when the address cannot be read.
+    pub(super) fn open(host: &Host) -> Result<Self> {
+        let endpoint = Arc::new(endpoint::find(host)?);
+        let connector = Connector(Arc::new(endpoint.address.clone()));
+        let http: Client<_, Body> = Client::builder(TokioExecutor::new()).build(connector);
+        let api = Arc::new(OnceLock::new());
+        let docker = {
+            let http = http.clone();
+            let api = Arc::clone(&api);
+            let transport = move |request: BollardRequest| {
+                let http = http.clone();
+                let api = Arc::clone(&api);
+                async move {
+                    let request = request.map(|body| body.map_err(std::io::Error::other).boxed_unsync());
+                    send(&http, &api, request)
+                        .await
+                        .map_err(|error| bollard::errors::Error::from(std::io::Error::other(error)))
+                }
+            };
+            let version = ClientVersion { major_version: 1, minor_version: 41 };
+            Docker::connect_with_custom_transport(transport, Some("http://engine"), SLOW.as_secs(), &version)
+        }
+        .map_err(|error| Error::new(ErrorCode::Internal, "no client for the engine").cause(error.to_string()))?;
+        Ok(Self { docker, http, endpoint, api })
+    }
+
+    /// Where the engine is.
+    pub(super) fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
+    /// A question with a JSON answer; `None` when the engine knows no such thing (404).
+    pub(super) async fn get<T: DeserializeOwned>(&self, path: &str, doing: &str) -> Result<Option<T>> {
+        let (status, body) = self.plain(Method::GET, path, QUICK, doing).await?;
+        match status {
+            StatusCode::NOT_FOUND => Ok(None),
+            status if status.is_success() => serde_json::from_slice(&body)
+                .map(Some)
+                .map_err(|error| errors::garbled(&self.endpoint, doing, &error.to_string())),
+            status => Err(self.refused(status, &body, doing)),
+        }
+    }
+
+    /// An order without a body. Returns the status, which says whether anything changed.
+    pub(super) async fn post(&self, path: &str, doing: &str) -> Result<StatusCode> {
+        let (status, body) = self.plain(Method::POST, path, SLOW, doing).await?;
+        if status.is_success() || status == StatusCode::NOT_MODIFIED {
+            return Ok(status);
+        }
+        Err(self.refused(status, &body, doing))
+    }
+
+    /// Starts an exec on a raw stream: what is written goes to its terminal, what is read comes from it.
+    pub(super) async fn hijack(&self, exec: &str, doing: &str) -> Result<hyper::upgrade::Upgraded> {
+        let body = Full::new(Bytes::from_static(br#"{"Detach":false,"Tty":true}"#))
+            .map_err(|error| match error {})
+            .boxed_unsync();
+        let request = Request::builder()
+            .method(Method::POST)
+            .uri(format!("http://engine/exec/{exec}/start"))
+            .header("Content-Type", "application/json")
+            .header("Connection", "Upgrade")
+            .header("Upgrade", "tcp")
+            .body(body)
+            .map_err(|error| Error::new(ErrorCode::Internal, "the request is malformed").cause(error.to_string()))?;
+        let response = self.send(request, SLOW, doing).await?;
+        if response.status() != StatusCode::SWITCHING_PROTOCOLS && !response.status().is_success() {
+            let status = response.status();
+            let body =
+                response.into_body().collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
+            return Err(self.refused(status, &body, doing));
+        }
+        hyper::upgrade::on(response).await.map_err(|error| errors::lost(&self.endpoint, doing, &error))
+    }
+
+    /// What a failed call of bollard's means here.
+    pub(super) fn explain(&self, error: bollard::errors::Error, doing: &str) -> Error {
+        errors::explain(&self.endpoint, error, doing)
+    }
+
+    async fn plain(&self, method: Method, path: &str, limit: Duration, doing: &str) -> Result<(StatusCode, Bytes)> {
+        let body = Full::new(Bytes::new()).map_err(|error| match error {}).boxed_unsync();
+        let request =
+            Request::builder().method(method).uri(format!("http://engine{path}")).body(body).map_err(|error| {
+                Error::new(ErrorCode::Internal, "the request is malformed").cause(error.to_string())
+            })?;
+        let response = self.send(request, limit, doing).await?;
+        let status = response.status();
+        let body = tokio::time::timeout(limit, response.into_body().collect())
+            .await
+            .map_err(|_| errors::silent(&self.endpoint, doing))?
+            .map_err(|error| errors::lost(&self.endpoint, doing, &error))?;
+        Ok((status, body.to_bytes()))
+    }
+
+    async fn send(&self, request: Request<Body>, limit: Duration, doing: &str) -> Result<Response<Incoming>> {
+        tokio::time::timeout(limit, send(&self.http, &self.api, request))
+            .await
+            .map_err(|_| errors::silent(&self.endpoint, doing))?
+            .map_err(|error| errors::transport(&self.endpoint, doing, &error))
+    }
+
+    fn refused(&self, status: StatusCode, body: &[u8], doing: &str) -> Error {
+        let message = serde_json::from_slice::<Refusal>(body).map(|refusal| refusal.message);
+        match message {
+            Ok(message) => errors::refused(&self.endpoint, status.as_u16(), &message, doing),
+            Err(_) => errors::garbled(&self.endpoint, doing, &format!("status {status} without the engine's message")),
+        }
+    }
+}
+
+/// Why a request got no answer.
+#[derive(Debug)]
+pub(super) enum Unanswered {
+    /// The HTTP client's own error.
+    Http(hyper_util::client::legacy::Error),
+    /// The engine answers at an API older than the oldest supported.
+    TooOld(String),
+}
+
+impl std::fmt::Display for Unanswered {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Http(error) => error.fmt(formatter),
+            Self::TooOld(version) => write!(formatter, "API version {version}"),
+        }
+    }
+}
+
+impl std::error::Error for Unanswered {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Http(error) => error.source(),
+            Self::TooOld(_) => None,
+        }
+    }
+}
+
+async fn send(
+    http: &Client<Connector, Body>,
+    api: &OnceLock<(u32, u32)>,
+    request: Request<Body>,
+) -> Result<Response<Incoming>, Unanswered> {
+    let response = http.request(request).await.map_err(Unanswered::Http)?;
+    if api.get().is_none()
+        && let Some(text) = response.headers().get("Api-Version").and_then(|value| value.to_str().ok())
+        && let Some((major, minor)) = text.split_once('.')
+        && let (Ok(major), Ok(minor)) = (major.parse(), minor.parse())
+    {
+        if (major, minor) < OLDEST_API {
+            return Err(Unanswered::TooOld(text.to_owned()));
+        }
+        // Another request may have said the same meanwhile.
+        let _ = api.set((major, minor));
+    }
+    Ok(response)
+}

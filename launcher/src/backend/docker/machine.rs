@@ -1,0 +1,174 @@
+//! The inside of a container, as a machine: commands are the engine's execs.
+
+use agent_workspace_contract::{ErrorCode, Quoting, Transport};
+use async_trait::async_trait;
+use bollard::container::LogOutput;
+use bollard::exec::{CreateExecOptions, StartExecOptions, StartExecResults};
+use futures_util::StreamExt;
+use tokio::io::AsyncWriteExt;
+
+use super::engine::Engine;
+use super::terminal;
+use crate::error::{Error, Result};
+use crate::machine::{Command, Listener, Machine, Output, Secret, Who};
+
+/// More than any of our scripts says; a command that says more is cut.
+const LONGEST_STDOUT: usize = 1 << 20;
+/// Enough of stderr to explain a failure.
+const LONGEST_STDERR: usize = 16 << 10;
+
+/// One container.
+pub(super) struct DockerMachine {
+    pub(super) engine: Engine,
+    pub(super) id: String,
+    pub(super) name: String,
+    pub(super) user: String,
+}
+
+impl DockerMachine {
+    async fn create_exec(&self, command: &Command, terminal: bool) -> Result<String> {
+        let user = match command.who {
+            Who::User => self.user.clone(),
+            Who::Root => "0".to_owned(),
+        };
+        let options = CreateExecOptions::<String> {
+            attach_stdin: Some(terminal || command.stdin.is_some()),
+            attach_stdout: Some(true),
+            attach_stderr: Some(true),
+            tty: Some(terminal),
+            cmd: Some(command.argv.clone()),
+            user: Some(user),
+            ..CreateExecOptions::default()
+        };
+        match self.engine.docker.create_exec(&self.id, options).await {
+            Ok(created) => Ok(created.id),
+            Err(bollard::errors::Error::DockerResponseServerError { status_code: 404 | 409, message }) => {
+                Err(self.vanished(&message))
+            }
+            Err(error) => Err(self.engine.explain(error, &self.doing())),
+        }
+    }
+
+    async fn status(&self, exec: &str) -> Result<i64> {
+        // A loaded engine may say for a moment that what has ended still runs.
+        for _ in 0..50 {
+            let inspected = match self.engine.docker.inspect_exec(exec).await {
+                Ok(inspected) => inspected,
+                Err(bollard::errors::Error::DockerResponseServerError { status_code: 404, message }) => {
+                    return Err(self.vanished(&message));
+                }
+                Err(error) => return Err(self.engine.explain(error, &self.doing())),
+            };
+            match inspected.exit_code {
+                Some(code) if inspected.running != Some(true) => return Ok(code),
+                _ => tokio::time::sleep(std::time::Duration::from_millis(20)).await,
+            }
+        }
+        Err(Error::new(
+            ErrorCode::EngineError,
+            format!("could not {}: the engine does not say how it ended", self.doing()),
+        ))
+    }
+
+    fn vanished(&self, cause: &str) -> Error {
+        Error::new(
+            ErrorCode::ContainerVanished,
+            format!("the container of {} was stopped or removed in the middle", self.name),
+        )
+        .cause(cause.to_owned())
+        .detail("workspace", self.name.clone())
+        .hint(format!("look at it: docker logs {}", self.name))
+    }
+
+    fn doing(&self) -> String {
+        format!("run a command in {}", self.name)
+    }
+}
+
+#[async_trait]
+impl Machine for DockerMachine {
+    async fn run(&self, command: Command, listener: Listener<'_>) -> Result<Output> {
+        let exec = self.create_exec(&command, false).await?;
+        let options = StartExecOptions { detach: false, tty: false, output_capacity: Some(64 << 10) };
+        let (mut output, mut input) = match self.engine.docker.start_exec(&exec, Some(options)).await {
+            Ok(StartExecResults::Attached { output, input }) => (output, input),
+            Ok(StartExecResults::Detached) => {
+                return Err(Error::new(ErrorCode::Internal, "an attached exec came back detached"));
+            }
+            Err(bollard::errors::Error::DockerResponseServerError { status_code: 404 | 409, message }) => {
+                return Err(self.vanished(&message));
+            }
+            Err(error) => return Err(self.engine.explain(error, &self.doing())),
+        };
+        let write = async {
+            if let Some(stdin) = command.stdin.as_ref().map(Secret::expose) {
+                // A command that does not read to the end is free not to.
+                let _ = input.write_all(stdin).await;
+                let _ = input.shutdown().await;
+            }
+        };
+        let read = async {
+            let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
+            while let Some(item) = output.next().await {
+                match item.map_err(|error| self.engine.explain(error, &self.doing()))? {
+                    LogOutput::StdOut { message } | LogOutput::Console { message } => {
+                        let room = LONGEST_STDOUT.saturating_sub(stdout.len()).min(message.len());
+                        stdout.extend_from_slice(&message[..room]);
+                    }
+                    LogOutput::StdErr { message } => {
+                        listener(&message);
+                        stderr.extend_from_slice(&message);
+                        let excess = stderr.len().saturating_sub(LONGEST_STDERR);
+                        stderr.drain(..excess);
+                    }
+                    LogOutput::StdIn { .. } => {}
+                }
+            }
+            Ok::<_, Error>((stdout, stderr))
+        };
+        let ((), read) = tokio::join!(write, read);
+        let (stdout, stderr) = read?;
+        Ok(Output {
+            status: self.status(&exec).await?,
+            stdout: String::from_utf8_lossy(&stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&stderr).into_owned(),
+        })
+    }
+
+    async fn attach(&self, command: Command) -> Result<i64> {
+        let exec = self.create_exec(&command, true).await?;
+        let stream = self.engine.hijack(&exec, &self.doing()).await?;
+        terminal::converse(stream, |rows, columns| {
+            let engine = self.engine.clone();
+            let path = format!("/exec/{exec}/resize?h={rows}&w={columns}");
+            // A terminal of the wrong size is better than none.
+            async move { drop(engine.post(&path, "resize the terminal").await) }
+        })
+        .await?;
+        self.status(&exec).await
+    }
+
+    fn transport(&self, workdir: &str) -> Transport {
+        let endpoint = self.engine.endpoint();
+        let client = || {
+            let mut words = vec!["docker".to_owned()];
+            if !endpoint.known_to_client {
+                words.extend(["--host".to_owned(), endpoint.address.to_string()]);
+            }
+            words.push("exec".to_owned());
+            words
+        };
+        let with = |flag: &str| {
+            let mut words = client();
+            words.extend([flag, "-u", &self.user, "-w", workdir, &self.name].map(str::to_owned));
+            words
+        };
+        Transport {
+            exec: with("-i"),
+            tty: with("-it"),
+            user: self.user.clone(),
+            workdir: workdir.to_owned(),
+            quoting: Quoting::Argv,
+        }
+    }
+}

@@ -1,0 +1,50 @@
+//! What this launcher can do, from what is compiled in and registered.
+
+use agent_workspace_contract::Capability;
+
+use crate::backend::BACKENDS;
+
+/// The launcher's version, semver.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// Every capability this launcher has, in the contract's order.
+pub fn list() -> Vec<Capability> {
+    Capability::ALL.iter().copied().filter(|capability| present(*capability)).collect()
+}
+
+/// Their names.
+pub fn names() -> Vec<String> {
+    list().into_iter().map(|capability| capability.as_str().to_owned()).collect()
+}
+
+/// Whether a promise is kept by this build. Exhaustive, so that a new promise must be decided here.
+fn present(capability: Capability) -> bool {
+    match capability {
+        Capability::SecretsExplicitDir => false,
+        Capability::BackendDocker => BACKENDS.contains(&"docker"),
+        Capability::CapabilitiesCommand
+        | Capability::SupportsFlag
+        | Capability::Version
+        | Capability::CreateAlias
+        | Capability::OutputJson
+        | Capability::TunnelNameV1
+        | Capability::TunnelJson
+        | Capability::RmDefaultVolumes
+        | Capability::RmKeepVolumesFlag
+        | Capability::ErrorJson
+        | Capability::ExitCodesV1
+        | Capability::LsJson
+        | Capability::StartStopJson
+        | Capability::RmJson
+        | Capability::DescribeJson
+        | Capability::TransportV1
+        | Capability::SchemaCommand
+        | Capability::FieldCommand
+        | Capability::RequiresFlag
+        | Capability::UnsavedWorkV1
+        | Capability::IfExistsFlag
+        | Capability::TimeoutFlag
+        | Capability::LogFormatJson
+        | Capability::ImageBuild => true,
+    }
+}

@@ -1,0 +1,127 @@
+//! The command line as a clap tree. No behaviour: parsing looks nothing up.
+
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+
+use crate::command;
+
+/// Makes isolated, persistent workspaces for coding agents
+#[derive(Debug, Parser)]
+#[command(
+    name = "agent-workspace",
+    disable_version_flag = true,
+    override_usage = "agent-workspace [OPTIONS] <COMMAND>\n       agent-workspace up|create [REPO] [--output json]",
+    after_help = "Every command answers with one JSON document under --output json, also when it fails.\n\
+                  Exit codes: 0 done, 1 failed, 2 usage, 3 not found, 4 conflict, 5 unsaved work, 6 auth,\n\
+                  7 unavailable, 8 partial, 9 unsupported, 124 timeout, 130 and 143 interrupted."
+)]
+pub struct Cli {
+    /// Flags that every command takes
+    #[command(flatten)]
+    pub global: Global,
+    /// Print the version alone
+    #[arg(short = 'V', long)]
+    pub version: bool,
+    /// Exit with 0 if this launcher has the capability, 1 if not; print nothing
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["version", "requires"])]
+    pub supports: Option<String>,
+    /// Exit with 0 if the version satisfies the semver requirement, 1 if not; print nothing
+    #[arg(long, value_name = "REQUIREMENT", conflicts_with = "version")]
+    pub requires: Option<String>,
+    /// What to do
+    #[command(subcommand)]
+    pub command: Option<Verb>,
+}
+
+/// For people or for programs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Form {
+    /// For people; the empty word means it too
+    #[default]
+    #[value(alias = "")]
+    Text,
+    /// For programs
+    Json,
+}
+
+/// Flags that every command takes, before or after its name.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Global options")]
+pub struct Global {
+    /// Print text for people or one JSON document
+    #[arg(
+        long,
+        global = true,
+        value_name = "text|json",
+        default_value = "text",
+        hide_default_value = true,
+        hide_possible_values = true
+    )]
+    pub output: Form,
+    /// Say nothing on stderr but errors
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
+    /// Write progress as lines of text or as JSON events
+    #[arg(
+        long,
+        global = true,
+        value_name = "text|json",
+        default_value = "text",
+        hide_default_value = true,
+        hide_possible_values = true
+    )]
+    pub log_format: Form,
+    /// Give up after this time (90s, 5m) and clean up
+    #[arg(long, global = true, value_name = "DURATION")]
+    pub timeout: Option<String>,
+}
+
+/// Every command. `up` and `create` are two spellings of one; documents say which was used.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Print what this launcher can do
+    Capabilities,
+    /// Create a workspace, or come back to it (also: up)
+    Create(Box<command::create::Args>),
+    /// Show one workspace and how to enter it
+    Describe(command::describe::Args),
+    /// Print one value of the document on stdin
+    Field(command::field::Args),
+    /// Make the agent image
+    #[command(subcommand)]
+    Image(ImageVerb),
+    /// List workspaces
+    Ls(command::ls::Args),
+    /// Remove a workspace and its volumes
+    Rm(command::rm::Args),
+    /// Print the JSON Schema of a command's document
+    Schema(command::schema::Args),
+    /// Start a workspace
+    Start(command::start::Args),
+    /// Stop a workspace
+    Stop(command::stop::Args),
+    /// Open a VS Code tunnel into a workspace
+    Tunnel(command::tunnel::Args),
+    /// Create a workspace, or come back to it
+    #[command(hide = true)]
+    Up(Box<command::create::Args>),
+}
+
+/// What can be done with images.
+#[derive(Debug, Subcommand)]
+pub enum ImageVerb {
+    /// Build the agent image from the embedded Dockerfile
+    Build(command::image::Args),
+}
+
+/// The tree, for help and tests.
+pub fn tree() -> clap::Command {
+    Cli::command()
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_tree_holds_together() {
+        super::tree().debug_assert();
+    }
+}

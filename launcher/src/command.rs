@@ -1,0 +1,108 @@
+//! The verbs, one file each: `Args` as typed, `resolve` into a valid `Request`, `run` into a report.
+//!
+//! A command never names an engine's library, an environment variable's value or a stream, so each is tested with
+//! values.
+
+pub mod capabilities;
+pub mod create;
+pub mod describe;
+pub mod field;
+pub mod image;
+pub mod ls;
+pub mod rm;
+pub mod schema;
+pub mod start;
+pub mod stop;
+pub mod tunnel;
+
+use std::sync::Arc;
+
+use agent_workspace_contract::{EnvVar, ErrorCode, Transport, WorkspaceRow};
+
+use crate::backend::{Backend, WORK, Workspace};
+use crate::error::{Error, Result};
+use crate::host::Host;
+use crate::output::Progress;
+use crate::undo::Undo;
+use crate::workspace::{Prefix, WorkspaceName};
+
+/// What every command that touches something is given.
+pub struct App {
+    /// Where workspaces live.
+    pub backend: Arc<dyn Backend>,
+    /// What their names begin with.
+    pub prefix: Prefix,
+    /// Where progress is told.
+    pub progress: Progress,
+    /// What to take back when the command fails or is interrupted.
+    pub undo: Undo,
+}
+
+/// Flags of commands that name one workspace.
+#[derive(clap::Args, Debug)]
+pub struct Target {
+    /// Name of the workspace, as given to create or as listed
+    #[arg(value_name = "NAME")]
+    pub name: String,
+    /// Where workspaces live: docker
+    #[arg(long, value_name = "BACKEND")]
+    pub backend: Option<String>,
+}
+
+impl Target {
+    /// The names it may stand for.
+    ///
+    /// # Errors
+    /// `invalid_name`, `invalid_environment`.
+    pub fn resolve(&self, host: &Host) -> Result<WorkspaceName> {
+        WorkspaceName::parse(&self.name, &prefix(host)?)
+    }
+}
+
+impl App {
+    /// The workspace a name stands for.
+    ///
+    /// # Errors
+    /// `workspace_not_found`, `name_taken`, or the backend's own.
+    pub async fn find(&self, name: &WorkspaceName) -> Result<Workspace> {
+        self.backend.find(name).await?.ok_or_else(|| not_found(name))
+    }
+
+    /// A workspace as documents show it.
+    pub fn row(&self, workspace: &Workspace) -> WorkspaceRow {
+        WorkspaceRow {
+            workspace: workspace.name.clone(),
+            name: self.prefix.strip(&workspace.name).to_owned(),
+            backend: self.backend.name().to_owned(),
+            status: workspace.status,
+            repo: workspace.repo.clone(),
+            path: workspace.path.clone(),
+            image: workspace.image.clone(),
+            created_at: workspace.created_at.clone(),
+            problems: workspace.problems.clone(),
+        }
+    }
+
+    /// How to get into a workspace, starting in its clone.
+    pub fn transport(&self, workspace: &Workspace) -> Transport {
+        self.backend.machine(workspace).transport(workspace.path.as_deref().unwrap_or(WORK))
+    }
+}
+
+/// The prefix of full names: `AGENT_WORKSPACE_PREFIX`, then its older name, then the built-in one.
+///
+/// # Errors
+/// `invalid_environment` when what is set cannot be a prefix.
+pub fn prefix(host: &Host) -> Result<Prefix> {
+    let set = match host.var(EnvVar::WorkspacePrefix)? {
+        Some(prefix) => Some(prefix),
+        None => host.var(EnvVar::CodexWorkspacePrefix)?,
+    };
+    Prefix::parse(set.as_deref().unwrap_or(Prefix::DEFAULT))
+}
+
+fn not_found(name: &WorkspaceName) -> Error {
+    Error::new(ErrorCode::WorkspaceNotFound, format!("workspace not found: {}", name.canonical()))
+        .detail("workspace", name.canonical())
+        .hint("see what there is: agent-workspace ls")
+}

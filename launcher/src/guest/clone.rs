@@ -1,0 +1,236 @@
+//! Clones a repository inside a machine over HTTPS, or recognises the clone that is there.
+
+use agent_workspace_contract::ErrorCode;
+
+use crate::backend::docker::errors::{disk_full, is_disk_full};
+use crate::error::{Error, Result};
+use crate::guest::{failed, reported};
+use crate::machine::{Command, Machine, Output, Secret};
+use crate::output::Progress;
+use crate::workspace::{GitRef, RepoSpec};
+
+const SCRIPT: &str = include_str!("scripts/clone.sh");
+const ABORT: &str = include_str!("scripts/clone_abort.sh");
+
+const NO_GIT: i64 = 80;
+const OCCUPIED: i64 = 81;
+const OTHER_REPO: i64 = 82;
+const NO_REF: i64 = 83;
+const REF_CONFLICT: i64 = 84;
+const NOT_WRITABLE: i64 = 85;
+
+/// What is to be cloned, and where.
+#[derive(Clone, Debug)]
+pub struct Clone {
+    /// The repository.
+    pub repo: RepoSpec,
+    /// The folder it goes to, absolute.
+    pub dest: String,
+    /// What is to be checked out; the default branch when absent.
+    pub git_ref: Option<GitRef>,
+    /// Whether submodules are cloned too.
+    pub submodules: bool,
+    /// For git on the repository's host, over a pipe.
+    pub token: Option<Secret>,
+    /// The mark of this call on what it leaves half done.
+    pub id: String,
+}
+
+/// Clones, or keeps the clone of the same repository that is there. Returns whether it cloned.
+///
+/// # Errors
+/// One of `clone_failed`, `git_auth_failed`, `git_unreachable`, `repo_not_found`, `ref_not_found`, `ref_conflict`,
+/// `spec_conflict`, `path_occupied`, `image_unusable`, `disk_full`, `guest_failed`, or the machine's own.
+pub async fn run(machine: &dyn Machine, clone: &Clone, progress: &Progress) -> Result<bool> {
+    let url = clone.repo.url();
+    let git_ref = clone.git_ref.as_ref().map_or("", GitRef::as_str);
+    let flag = |set: bool| if set { "yes" } else { "no" };
+    let args = [
+        &url,
+        &clone.dest,
+        git_ref,
+        clone.repo.host(),
+        flag(clone.submodules),
+        flag(clone.token.is_some()),
+        &clone.id,
+        flag(progress.lively()),
+    ];
+    progress.step("clone_started", &format!("cloning {url}"));
+    let command = Command::script(SCRIPT, &args).reading(clone.token.clone());
+    let mut lines = Lines::default();
+    let output =
+        machine.run(command, &mut |bytes| lines.feed(bytes, |line| progress.detail("clone_progress", line))).await?;
+    if output.status == 0 {
+        return Ok(reported(&output.stdout, "result") == Some("cloned"));
+    }
+    Err(explain(clone, &output))
+}
+
+/// Ends a clone that was interrupted and removes what it left half done.
+///
+/// # Errors
+/// The machine's own.
+pub async fn abort(machine: &dyn Machine, dest: &str, id: &str) -> Result<()> {
+    machine.run(Command::script(ABORT, &[dest, id]), &mut |_| {}).await.map(drop)
+}
+
+fn explain(clone: &Clone, output: &Output) -> Error {
+    let (slug, dest) = (clone.repo.slug(), clone.dest.as_str());
+    let git_ref = clone.git_ref.as_ref().map_or("", GitRef::as_str);
+    let error = |code, message: String| Error::new(code, message).detail("repo", slug.clone()).detail("path", dest);
+    match output.status {
+        NO_GIT => error(ErrorCode::ImageUnusable, "the image has no git, which a clone needs".to_owned())
+            .hint("use an image with git, or --no-clone"),
+        OCCUPIED => error(ErrorCode::PathOccupied, format!("{dest} exists and is not a clone"))
+            .hint("choose another folder: --dir PATH"),
+        OTHER_REPO => {
+            let origin = reported(&output.stdout, "origin").unwrap_or("another repository");
+            error(ErrorCode::SpecConflict, format!("{dest} holds a clone of {origin}"))
+                .hint("choose another folder with --dir PATH, or another workspace with --name NAME")
+        }
+        NO_REF => error(ErrorCode::RefNotFound, format!("{slug} has no ref {git_ref:?}"))
+            .detail("ref", git_ref)
+            .hint(format!("see what it has: git ls-remote {}", clone.repo.url())),
+        REF_CONFLICT => {
+            error(ErrorCode::RefConflict, format!("the clone in {dest} has changes and is not at {git_ref:?}"))
+                .detail("ref", git_ref)
+                .hint("commit or stash them inside the workspace, or leave --ref out")
+        }
+        NOT_WRITABLE => failed(&format!("make the folder {dest}"), output),
+        _ => explain_git(clone, output, &error),
+    }
+}
+
+/// What git's own words mean. Its status says nothing, so its messages (in the C locale) must.
+fn explain_git(clone: &Clone, output: &Output, error: &dyn Fn(ErrorCode, String) -> Error) -> Error {
+    let slug = clone.repo.slug();
+    let text = &output.stderr;
+    let has = |words: &[&str]| words.iter().any(|word| text.contains(word));
+    let cause = last_words(text);
+    if is_disk_full(text) {
+        return disk_full(&format!("clone {slug}"), &cause);
+    }
+    let export = "export GH_TOKEN=...; the token needs read access to the repository";
+    if has(&[
+        "could not read Username",
+        "could not read Password",
+        "terminal prompts disabled",
+        "Authentication failed",
+        "error: 401",
+        "error: 403",
+    ]) {
+        let message = if clone.token.is_some() {
+            format!("{} refused the token for {slug}", clone.repo.host())
+        } else {
+            format!("{} wants credentials for {slug}, or there is no such repository", clone.repo.host())
+        };
+        return error(ErrorCode::GitAuthFailed, message).cause(cause).hint(export);
+    }
+    if has(&["not found", "does not exist", "error: 404", "does not appear to be a git repository"]) {
+        return error(ErrorCode::RepoNotFound, format!("{} has no repository {slug}", clone.repo.host()))
+            .cause(cause)
+            .hint(format!("check the name; for a private repository: {export}"));
+    }
+    if has(&[
+        "Could not resolve host",
+        "Failed to connect",
+        "Couldn't connect",
+        "Connection refused",
+        "timed out",
+        "Network is unreachable",
+        "No route to host",
+    ]) {
+        return error(ErrorCode::GitUnreachable, format!("{} cannot be reached from the workspace", clone.repo.host()))
+            .cause(cause)
+            .hint("check the host's name and the workspace's --network");
+    }
+    let hint = if has(&["certificate"]) {
+        "the image must trust the host's certificate: build one with your authority in it"
+    } else {
+        "read git's words above"
+    };
+    error(ErrorCode::CloneFailed, format!("git could not clone {slug}"))
+        .cause(cause)
+        .detail("status", output.status)
+        .hint(hint)
+}
+
+/// The lines of git that say what went wrong, without its progress.
+fn last_words(text: &str) -> String {
+    let lines: Vec<&str> = text.split(['\n', '\r']).map(str::trim).filter(|line| !line.is_empty()).collect();
+    let telling = |line: &&&str| ["fatal:", "error:", "remote:"].iter().any(|start| line.starts_with(start));
+    let chosen: Vec<&str> = lines.iter().filter(telling).copied().collect();
+    let chosen = if chosen.is_empty() { lines } else { chosen };
+    chosen.iter().skip(chosen.len().saturating_sub(4)).copied().collect::<Vec<_>>().join("; ")
+}
+
+/// Cuts a stream of bytes into lines. A carriage return ends a line as well: git overwrites its progress with it.
+#[derive(Default)]
+struct Lines(Vec<u8>);
+
+impl Lines {
+    fn feed(&mut self, bytes: &[u8], mut line: impl FnMut(&str)) {
+        for byte in bytes {
+            if matches!(byte, b'\n' | b'\r') {
+                line(&String::from_utf8_lossy(&self.0));
+                self.0.clear();
+            } else if self.0.len() < 4096 {
+                self.0.push(*byte);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::workspace::repo_spec::Host;
+
+    fn explained(status: i64, stderr: &str) -> Error {
+        let clone = Clone {
+            repo: RepoSpec::parse("o/r", &Host::parse("git.test").unwrap()).unwrap(),
+            dest: "/work/o/r".to_owned(),
+            git_ref: None,
+            submodules: false,
+            token: None,
+            id: "1".to_owned(),
+        };
+        explain(&clone, &Output { status, stdout: String::new(), stderr: stderr.to_owned() })
+    }
+
+    #[test]
+    fn gits_words_become_codes_a_script_can_branch_on() {
+        for (stderr, code) in [
+            (
+                "fatal: could not read Username for 'https://git.test': terminal prompts disabled",
+                ErrorCode::GitAuthFailed,
+            ),
+            ("fatal: Authentication failed for 'https://git.test/o/r.git/'", ErrorCode::GitAuthFailed),
+            ("fatal: unable to access '…': The requested URL returned error: 403", ErrorCode::GitAuthFailed),
+            ("fatal: repository 'https://git.test/o/r.git/' not found", ErrorCode::RepoNotFound),
+            ("fatal: unable to access '…': Could not resolve host: git.test", ErrorCode::GitUnreachable),
+            ("fatal: unable to access '…': server certificate verification failed", ErrorCode::CloneFailed),
+            ("fatal: write error: No space left on device", ErrorCode::DiskFull),
+            ("fatal: early EOF", ErrorCode::CloneFailed),
+        ] {
+            assert_eq!(explained(128, stderr).code(), code, "{stderr}");
+        }
+    }
+
+    #[test]
+    fn causes_leave_gits_progress_out() {
+        let error = explained(128, "Receiving objects:  10%\rReceiving objects: 100%\nfatal: early EOF\n");
+        assert_eq!(error.causes(), ["fatal: early EOF"]);
+    }
+
+    #[test]
+    fn lines_come_whole_however_the_bytes_are_cut() {
+        let text = b"one\rtwo\nthree\n";
+        for cut in 0..text.len() {
+            let (mut lines, mut seen) = (Lines::default(), Vec::new());
+            lines.feed(&text[..cut], |line| seen.push(line.to_owned()));
+            lines.feed(&text[cut..], |line| seen.push(line.to_owned()));
+            assert_eq!(seen, ["one", "two", "three"]);
+        }
+    }
+}

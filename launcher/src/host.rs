@@ -1,0 +1,128 @@
+//! The only reader of process state: arguments, environment, working directory, terminals, clock, randomness.
+//!
+//! Everything else is given a `Host`, so that rules are tested with values.
+
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+
+use agent_workspace_contract::{EnvVar, ErrorCode};
+
+use crate::error::{Error, Result};
+
+/// The process as it was started.
+#[derive(Clone, Debug, Default)]
+pub struct Host {
+    args: Vec<OsString>,
+    env: BTreeMap<OsString, OsString>,
+    cwd: PathBuf,
+    stdin_terminal: bool,
+    stdout_terminal: bool,
+    stderr_terminal: bool,
+}
+
+impl Host {
+    /// The real process.
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that reads process state")]
+    pub fn os() -> Self {
+        Self {
+            args: std::env::args_os().collect(),
+            env: std::env::vars_os().collect(),
+            cwd: std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/")),
+            stdin_terminal: std::io::stdin().is_terminal(),
+            stdout_terminal: std::io::stdout().is_terminal(),
+            stderr_terminal: std::io::stderr().is_terminal(),
+        }
+    }
+
+    /// A process that only tests know: arguments after the program's name, and an environment.
+    #[cfg(test)]
+    pub fn fixed<const N: usize>(args: &[&str], env: [(&str, &str); N]) -> Self {
+        Self {
+            args: std::iter::once("agent-workspace").chain(args.iter().copied()).map(OsString::from).collect(),
+            env: env.into_iter().map(|(name, value)| (name.into(), value.into())).collect(),
+            cwd: PathBuf::from("/somewhere"),
+            ..Self::default()
+        }
+    }
+
+    /// The arguments, the program's own name first.
+    pub fn args(&self) -> &[OsString] {
+        &self.args
+    }
+
+    /// A variable's value; empty counts as not set.
+    ///
+    /// # Errors
+    /// `invalid_environment` when the value is not UTF-8.
+    pub fn var(&self, variable: EnvVar) -> Result<Option<String>> {
+        Ok(self.named(variable.name())?.filter(|value| !value.is_empty()))
+    }
+
+    /// A variable's value; empty is an error, for variables where it is surely a mistake.
+    ///
+    /// # Errors
+    /// `invalid_environment` when the value is empty or not UTF-8.
+    pub fn var_not_empty(&self, variable: EnvVar) -> Result<Option<String>> {
+        let value = self.named(variable.name())?;
+        if value.as_deref() == Some("") {
+            let name = variable.name();
+            return Err(Error::new(ErrorCode::InvalidEnvironment, format!("{name} is set but empty"))
+                .hint(format!("unset {name}")));
+        }
+        Ok(value)
+    }
+
+    /// Any variable by name, for `--env-file` lines that take their value from the host.
+    ///
+    /// # Errors
+    /// `invalid_environment` when the value is not UTF-8.
+    pub fn named(&self, name: &str) -> Result<Option<String>> {
+        match self.env.get(OsStr::new(name)) {
+            None => Ok(None),
+            Some(value) => value.to_str().map(|value| Some(value.to_owned())).ok_or_else(|| {
+                Error::new(ErrorCode::InvalidEnvironment, format!("{name} is not valid UTF-8"))
+                    .hint(format!("unset {name}"))
+            }),
+        }
+    }
+
+    /// The working directory.
+    pub fn cwd(&self) -> &Path {
+        &self.cwd
+    }
+
+    /// Whether a person can type and read here: stdin and stdout are terminals.
+    pub fn interactive(&self) -> bool {
+        self.stdin_terminal && self.stdout_terminal
+    }
+
+    /// Whether stdout is a terminal.
+    pub fn stdout_terminal(&self) -> bool {
+        self.stdout_terminal
+    }
+
+    /// Whether stderr is a terminal.
+    pub fn stderr_terminal(&self) -> bool {
+        self.stderr_terminal
+    }
+}
+
+/// The time now.
+pub fn now() -> jiff::Timestamp {
+    jiff::Timestamp::now()
+}
+
+/// Sixteen hex digits that no other call will get, for marking what this call makes.
+///
+/// # Errors
+/// `internal` when the system gives no randomness.
+pub fn fresh_id() -> Result<String> {
+    use std::io::Read;
+    let mut bytes = [0_u8; 8];
+    std::fs::File::open("/dev/urandom").and_then(|mut file| file.read_exact(&mut bytes)).map_err(|error| {
+        Error::new(ErrorCode::Internal, "the system gives no random numbers").cause(error.to_string())
+    })?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}

@@ -1,0 +1,192 @@
+//! `agent-workspace`: makes isolated, persistent workspaces for coding agents and tells programs about them in JSON.
+//!
+//! This file is the program's table of contents: parse, open, dispatch, finish. `docs/architecture.md` shows the rooms.
+
+pub mod backend;
+pub mod capabilities;
+pub mod cli;
+pub mod command;
+pub mod error;
+pub mod guest;
+pub mod host;
+pub mod machine;
+pub mod output;
+pub mod undo;
+pub mod workspace;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use agent_workspace_contract::{ErrorCode, Exit, HelpReport, VersionReport};
+use clap::Parser;
+use clap::error::ErrorKind;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::cli::{Cli, ImageVerb, Verb};
+use crate::command::App;
+use crate::error::{Error, Result, usage};
+pub use crate::host::Host;
+use crate::output::{Early, Output};
+use crate::undo::Undo;
+
+/// How long undoing may take before the process ends all the same.
+const UNDO_LIMIT: Duration = Duration::from_secs(60);
+
+/// Runs one invocation from argv to exit code.
+pub fn run(host: &Host) -> Exit {
+    let commands = command::capabilities::command_names();
+    let names: Vec<&str> = commands.iter().map(|name| name.split(' ').next().unwrap_or_default()).collect();
+    let mut output = Output::new(&Early::scan(host, &names), host);
+    let cli = match Cli::try_parse_from(host.args()) {
+        Ok(cli) => cli,
+        Err(error) => return answer_parse_error(&mut output, &error),
+    };
+    if cli.version {
+        output.set_command("version");
+        return output.finish(Ok(VersionReport {}));
+    }
+    if let Some(name) = cli.supports {
+        output.set_command("supports");
+        return output.finish(command::capabilities::supports(&name));
+    }
+    if let Some(requirement) = cli.requires {
+        output.set_command("requires");
+        return output.finish(command::capabilities::requires(&requirement));
+    }
+    let timeout = match cli.global.timeout.as_deref().map(workspace::resources::timeout).transpose() {
+        Ok(timeout) => timeout,
+        Err(error) => return output.finish::<VersionReport>(Err(error)),
+    };
+    let Some(verb) = cli.command else { return help(&mut output, cli::tree().render_help().to_string()) };
+    dispatch(host, &mut output, verb, timeout)
+}
+
+/// One line a command.
+fn dispatch(host: &Host, output: &mut Output, verb: Verb, timeout: Option<Duration>) -> Exit {
+    let json = output.json();
+    match verb {
+        Verb::Capabilities => output.finish_as_document(&command::capabilities::run()),
+        Verb::Schema(args) => output.finish(args.resolve().and_then(command::schema::run)),
+        Verb::Field(args) => {
+            output.finish(args.resolve().and_then(|request| command::field::run(&request, std::io::stdin().lock())))
+        }
+        Verb::Create(args) | Verb::Up(args) => {
+            let result = engine(host, output, timeout, args.resolve(host, json), command::create::run);
+            if let Ok(report) = &result {
+                output.create_notes(report);
+            }
+            output.finish(result)
+        }
+        Verb::Describe(args) => {
+            output.finish(engine(host, output, timeout, args.resolve(host), command::describe::run))
+        }
+        Verb::Image(ImageVerb::Build(args)) => {
+            output.set_command("image build");
+            output.finish(engine(host, output, timeout, args.resolve(host), command::image::run))
+        }
+        Verb::Ls(args) => output
+            .finish(engine(host, output, timeout, args.resolve(host), async |app, ()| command::ls::run(app).await)),
+        Verb::Rm(args) => output.finish(engine(host, output, timeout, args.resolve(host), command::rm::run)),
+        Verb::Start(args) => output.finish(engine(host, output, timeout, args.resolve(host), command::start::run)),
+        Verb::Stop(args) => output.finish(engine(host, output, timeout, args.resolve(host), command::stop::run)),
+        Verb::Tunnel(args) => {
+            output.finish(engine(host, output, timeout, args.resolve(host, json), command::tunnel::run))
+        }
+    }
+}
+
+/// Runs a command that talks to something: opens the backend, listens for signals and the clock, and takes back what
+/// was made when the command does not get to its end.
+fn engine<Q, R>(
+    host: &Host,
+    output: &Output,
+    timeout: Option<Duration>,
+    request: Result<Q>,
+    run: impl AsyncFnOnce(&App, Q) -> Result<R>,
+) -> Result<R> {
+    let request = request?;
+    let prefix = command::prefix(host)?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Error::new(ErrorCode::Internal, "no runtime could be started").cause(error.to_string()))?;
+    let result = runtime.block_on(async {
+        let backend = Arc::new(backend::docker::Docker::open(host, prefix.clone())?);
+        let app = App { backend, prefix, progress: output.progress().clone(), undo: Undo::default() };
+        let result = tokio::select! {
+            biased;
+            error = interrupted() => Err(error),
+            error = expired(timeout) => Err(error),
+            result = run(&app, request) => result,
+        };
+        match result {
+            Ok(report) => Ok(report),
+            Err(error) => Err(take_back(&app, error).await),
+        }
+    });
+    // A thread that waits for the keyboard must not hold up the end.
+    runtime.shutdown_background();
+    result
+}
+
+/// Undoes what a failed command has made, and says in its error what could not be undone.
+async fn take_back(app: &App, error: Error) -> Error {
+    let left = match tokio::time::timeout(UNDO_LIMIT, app.undo.run()).await {
+        Ok(left) => left,
+        Err(_) => vec!["undoing took too long".to_owned()],
+    };
+    if left.is_empty() {
+        return error;
+    }
+    let error = error.detail("left_behind", left.clone());
+    left.into_iter().fold(error, |error, left| error.cause(format!("could not undo: {left}")))
+}
+
+/// The error of the first signal that asks the process to end. Never, if none comes.
+async fn interrupted() -> Error {
+    let error = |code, name: &str| Error::new(code, format!("interrupted by {name}; what had been made was removed"));
+    let signals = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()].map(signal);
+    let [Ok(mut int), Ok(mut term), Ok(mut hup)] = signals else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = int.recv() => error(ErrorCode::Interrupted, "SIGINT"),
+        _ = term.recv() => error(ErrorCode::Terminated, "SIGTERM"),
+        _ = hup.recv() => error(ErrorCode::Terminated, "SIGHUP"),
+    }
+}
+
+/// The error of a time that has run out. Never, without a limit.
+async fn expired(timeout: Option<Duration>) -> Error {
+    let Some(timeout) = timeout else { return std::future::pending().await };
+    tokio::time::sleep(timeout).await;
+    Error::new(ErrorCode::Timeout, "the time given by --timeout ran out; what had been made was removed")
+        .detail("timeout_ms", u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX))
+        .hint("give more time: --timeout 10m")
+}
+
+/// Help is an answer; every other parse error is a usage error in the words of the parser.
+fn answer_parse_error(output: &mut Output, error: &clap::Error) -> Exit {
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand | ErrorKind::DisplayVersion => {
+            help(output, error.to_string())
+        }
+        _ => {
+            let text = error.to_string();
+            let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+            let message = lines.next().unwrap_or("the command line is wrong").trim_start_matches("error: ").to_owned();
+            let rest: Vec<&str> = lines.filter(|line| !line.starts_with("For more information")).collect();
+            let tip = rest.iter().find_map(|line| line.strip_prefix("tip: "));
+            let missing: Vec<&str> = rest.iter().copied().take_while(|line| line.starts_with(['<', '-'])).collect();
+            let command = output.command().map(|command| format!("{command} ")).unwrap_or_default();
+            let hint = tip.map_or_else(|| format!("see: agent-workspace {command}--help"), str::to_owned);
+            let message = if missing.is_empty() { message } else { format!("{message} {}", missing.join(" ")) };
+            output.finish::<VersionReport>(Err(usage(message).hint(hint)))
+        }
+    }
+}
+
+fn help(output: &mut Output, help: String) -> Exit {
+    output.set_command("help");
+    output.finish(Ok(HelpReport { help }))
+}

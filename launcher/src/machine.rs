@@ -1,0 +1,103 @@
+//! A place where commands run: inside a container, on this host, on a VM. Guest modules know this and nothing else.
+
+use agent_workspace_contract::Transport;
+use async_trait::async_trait;
+
+use crate::error::Result;
+
+/// Who a command runs as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Who {
+    /// The workspace's user.
+    User,
+    /// The superuser, for preparing what the user cannot.
+    Root,
+}
+
+/// A command to run: words, never a string for a shell to take apart.
+#[derive(Clone, Debug)]
+pub struct Command {
+    /// The program and its arguments.
+    pub argv: Vec<String>,
+    /// Who runs it.
+    pub who: Who,
+    /// What it reads; the only way for secrets to get in.
+    pub stdin: Option<Secret>,
+}
+
+impl Command {
+    /// A POSIX shell script from `guest/scripts`, with positional arguments.
+    pub fn script(script: &str, args: &[&str]) -> Self {
+        let words = ["sh", "-c", script, "agent-workspace"].into_iter().chain(args.iter().copied());
+        Self { argv: words.map(str::to_owned).collect(), who: Who::User, stdin: None }
+    }
+
+    /// The same command run by somebody else.
+    #[must_use]
+    pub fn run_by(mut self, who: Who) -> Self {
+        self.who = who;
+        self
+    }
+
+    /// The same command with something to read.
+    #[must_use]
+    pub fn reading(mut self, stdin: Option<Secret>) -> Self {
+        self.stdin = stdin;
+        self
+    }
+}
+
+/// Bytes that are never shown: no `Display`, no `Serialize`, and a `Debug` that says nothing.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(Vec<u8>);
+
+impl Secret {
+    /// Takes the bytes in.
+    pub fn new(bytes: impl Into<Vec<u8>>) -> Self {
+        Self(bytes.into())
+    }
+
+    /// The bytes, for the pipe they are written to.
+    pub fn expose(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("Secret")
+    }
+}
+
+/// What a command that ended has left.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Output {
+    /// Its exit status.
+    pub status: i64,
+    /// What it wrote to stdout, at most a megabyte.
+    pub stdout: String,
+    /// The end of what it wrote to stderr, for messages.
+    pub stderr: String,
+}
+
+/// Is told of stderr while the command runs, in pieces as they come.
+pub type Listener<'a> = &'a mut (dyn FnMut(&[u8]) + Send);
+
+/// A place where commands run.
+#[async_trait]
+pub trait Machine: Send + Sync {
+    /// Runs a command to its end and returns what it left, whatever its status.
+    ///
+    /// # Errors
+    /// When it could not be run, or the connection was lost; never because the command failed.
+    async fn run(&self, command: Command, listener: Listener<'_>) -> Result<Output>;
+
+    /// Runs a command on the caller's terminal and returns its status.
+    ///
+    /// # Errors
+    /// When it could not be run, or the connection was lost.
+    async fn attach(&self, command: Command) -> Result<i64>;
+
+    /// How a person or program gets in without us. `workdir` is where commands start.
+    fn transport(&self, workdir: &str) -> Transport;
+}

@@ -1,0 +1,239 @@
+//! The only writer of stdout and stderr. stdout is the answer, stderr is the conversation.
+
+mod human;
+mod json;
+mod progress;
+
+use std::io::{ErrorKind, Write};
+
+use agent_workspace_contract::{CreateReport, ErrorCode, ErrorDocument, Exit, Success, Warning};
+use serde::Serialize;
+
+pub use human::{Human, Terminal};
+pub use progress::Progress;
+
+use crate::capabilities;
+use crate::command;
+use crate::error::{Error, Result};
+use crate::host::Host;
+
+/// What kind of answer was asked for, as far as argv can say it even when it cannot be parsed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Early {
+    /// Whether `--output json` stands anywhere before a `--`.
+    pub json: bool,
+    /// Whether `--quiet` or `-q` stands anywhere before a `--`.
+    pub quiet: bool,
+    /// Whether `--log-format json` stands anywhere before a `--`.
+    pub events: bool,
+    /// The command's name, if one can be made out.
+    pub command: Option<String>,
+}
+
+impl Early {
+    /// Scans argv without parsing it. Needed because a parse error must be answered in the right form.
+    pub fn scan(host: &Host, commands: &[&str]) -> Self {
+        let mut early = Self::default();
+        let mut words = host.args().iter().skip(1).map(|word| word.to_string_lossy()).peekable();
+        while let Some(word) = words.next() {
+            let (flag, value) = match word.split_once('=') {
+                Some((flag, value)) if flag.starts_with("--") => (flag.to_owned(), Some(value.to_owned())),
+                _ => (word.to_string(), None),
+            };
+            match flag.as_str() {
+                "--" => break,
+                "--output" | "--log-format" => {
+                    let value =
+                        value.or_else(|| words.next_if(|next| !next.starts_with('-')).map(|next| next.to_string()));
+                    let json = value.as_deref() == Some("json");
+                    if flag == "--output" { early.json = json } else { early.events = json }
+                }
+                "-q" | "--quiet" => early.quiet = true,
+                // Their values could look like a command.
+                "--timeout" | "--supports" | "--requires" if value.is_none() => {
+                    words.next();
+                }
+                name if early.command.is_none() && commands.contains(&name) => early.command = Some(name.to_owned()),
+                _ => {}
+            }
+        }
+        early
+    }
+}
+
+/// Writes the one answer of an invocation.
+pub struct Output {
+    json: bool,
+    progress: Progress,
+    terminal: Terminal,
+    command: Option<String>,
+}
+
+impl Output {
+    /// An output in the form that argv asks for.
+    pub fn new(early: &Early, host: &Host) -> Self {
+        let columns = if host.stdout_terminal() {
+            rustix::termios::tcgetwinsize(rustix::stdio::stdout()).ok().map(|size| size.ws_col)
+        } else {
+            None
+        };
+        Self {
+            json: early.json,
+            progress: Progress::new(early.quiet, early.events, host.stderr_terminal()),
+            terminal: Terminal { is: host.stdout_terminal(), columns },
+            command: early.command.clone(),
+        }
+    }
+
+    /// Where progress is told.
+    pub fn progress(&self) -> &Progress {
+        &self.progress
+    }
+
+    /// Whether the answer is a document.
+    pub fn json(&self) -> bool {
+        self.json
+    }
+
+    /// The command that runs, if it is known.
+    pub fn command(&self) -> Option<&str> {
+        self.command.as_deref()
+    }
+
+    /// Says which command runs, in the spelling that was used.
+    pub fn set_command(&mut self, command: &str) {
+        self.command = Some(command.to_owned());
+    }
+
+    /// Answers: the report as text or as a document, or the error. Returns how the process ends.
+    pub fn finish<R: Human + Serialize>(&self, result: Result<R>) -> Exit {
+        let written = match &result {
+            Ok(report) if self.json => json::write(&Success::new(
+                capabilities::VERSION,
+                capabilities::names(),
+                self.command.as_deref().unwrap_or_default(),
+                report,
+                self.progress.warnings(),
+            )),
+            Ok(report) => {
+                let text = report.human(self.terminal);
+                write_stdout(text.as_bytes())
+            }
+            Err(error) if self.json => {
+                self.progress.error(error);
+                json::write(&self.error_document(error))
+            }
+            // A question that is answered by the exit code alone prints nothing.
+            Err(error) if matches!(error.code(), ErrorCode::CapabilityAbsent | ErrorCode::FieldAbsent) => Ok(()),
+            Err(error) => {
+                self.progress.error_always(error);
+                Ok(())
+            }
+        };
+        match (written, result) {
+            (Ok(()), Ok(_)) => Exit::Ok,
+            (Ok(()), Err(error)) => error.code().exit(),
+            (Err(error), _) => {
+                self.progress.error_always(&error);
+                error.code().exit()
+            }
+        }
+    }
+
+    /// Answers with a document in both modes, for a command whose only form is JSON.
+    pub fn finish_as_document<R: Serialize>(&self, report: &R) -> Exit {
+        let document = Success::new(
+            capabilities::VERSION,
+            capabilities::names(),
+            self.command.as_deref().unwrap_or_default(),
+            report,
+            self.progress.warnings(),
+        );
+        match json::write(&document) {
+            Ok(()) => Exit::Ok,
+            Err(error) => {
+                self.progress.error_always(&error);
+                error.code().exit()
+            }
+        }
+    }
+
+    /// What `create` says on stderr at its end: with a document the summary, and always what to do next.
+    pub fn create_notes(&self, report: &CreateReport) {
+        if self.json {
+            human::create_summary(report).lines().for_each(|line| self.progress.note(line));
+        }
+        command::create::next_steps(report, &self.progress);
+    }
+
+    fn error_document(&self, error: &Error) -> ErrorDocument {
+        ErrorDocument::new(
+            capabilities::VERSION,
+            capabilities::names(),
+            self.command.as_deref(),
+            error.body(),
+            self.progress.warnings(),
+        )
+    }
+}
+
+/// A warning of this kind.
+pub fn warning(code: &str, message: impl Into<String>) -> Warning {
+    Warning { code: code.to_owned(), message: message.into() }
+}
+
+/// Writes the whole answer at once. A reader that has gone away is no error; anything else is.
+fn write_stdout(bytes: &[u8]) -> Result<()> {
+    let mut stdout = std::io::stdout().lock();
+    match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
+        Ok(()) => Ok(()),
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        Err(error) => Err(Error::new(ErrorCode::OutputFailed, "the answer could not be written to stdout")
+            .cause(error.to_string())
+            .hint("what was asked for may have been done; look with: agent-workspace ls")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const COMMANDS: &[&str] = &["create", "ls", "up"];
+
+    fn scan(args: &[&str]) -> Early {
+        Early::scan(&Host::fixed(args, []), COMMANDS)
+    }
+
+    #[test]
+    fn the_mode_is_found_in_every_spelling_and_place() {
+        for args in [
+            &["--output", "json", "ls"][..],
+            &["--output=json", "ls"],
+            &["ls", "--output", "json"],
+            &["ls", "--bogus", "--output=json"],
+            &["nosuch", "--output", "json"],
+            &["create", "--name", "--output", "json"],
+            &["--supports", "x", "--output", "json"],
+        ] {
+            assert!(scan(args).json, "{args:?}");
+        }
+    }
+
+    #[test]
+    fn what_stands_after_two_dashes_is_not_a_flag() {
+        assert!(!scan(&["create", "--", "--output", "json"]).json);
+    }
+
+    #[test]
+    fn the_last_spelling_of_the_mode_wins() {
+        assert!(!scan(&["--output", "json", "ls", "--output", "text"]).json);
+        assert!(!scan(&["ls", "--output"]).json);
+    }
+
+    #[test]
+    fn the_command_is_known_even_when_its_flags_are_wrong() {
+        assert_eq!(scan(&["up", "--bogus"]).command.as_deref(), Some("up"));
+        assert_eq!(scan(&["--timeout", "ls", "create"]).command.as_deref(), Some("create"));
+        assert_eq!(scan(&["bogus"]).command, None);
+    }
+}

@@ -1,0 +1,162 @@
+//! What is said on stderr while a command works: lines for people, or events for programs.
+
+use std::io::Write;
+use std::sync::{Arc, Mutex};
+
+use agent_workspace_contract::Warning;
+use serde_json::{Value, json};
+
+use crate::capabilities;
+use crate::error::Error;
+
+/// Tells people and programs how far a command is. Cheap to clone; all clones share the warnings.
+#[derive(Clone)]
+pub struct Progress {
+    quiet: bool,
+    events: bool,
+    terminal: bool,
+    warnings: Arc<Mutex<Vec<Warning>>>,
+}
+
+impl Progress {
+    /// Progress in the form that argv asks for. In event form the first event is the version.
+    pub fn new(quiet: bool, events: bool, terminal: bool) -> Self {
+        let progress = Self { quiet, events, terminal, warnings: Arc::default() };
+        if events {
+            progress.event("version", json!({ "version": capabilities::VERSION }));
+        }
+        progress
+    }
+
+    /// Whether moving lines make sense.
+    pub fn lively(&self) -> bool {
+        self.terminal && !self.quiet && !self.events
+    }
+
+    /// Says what begins now; `event` is its name for programs.
+    pub fn step(&self, event: &str, line: &str) {
+        if self.events {
+            self.event(event, json!({ "message": line }));
+        } else {
+            self.say(&format!("+ {line}"));
+        }
+    }
+
+    /// Passes on one line of something that works for us (git, the engine), without what could move the cursor.
+    pub fn detail(&self, event: &str, line: &str) {
+        let line = printable(line);
+        if line.trim().is_empty() {
+            return;
+        }
+        if self.events {
+            self.event(event, json!({ "line": line }));
+        } else {
+            self.say(&format!("  {line}"));
+        }
+    }
+
+    /// Says something to people that is part of what a command shows at its end.
+    pub fn note(&self, line: &str) {
+        if self.events {
+            self.event("note", json!({ "message": line }));
+        } else {
+            self.say(line);
+        }
+    }
+
+    /// Warns now, and in the document.
+    pub fn warn(&self, warning: Warning) {
+        if self.events {
+            self.event("warning", json!({ "code": warning.code, "message": warning.message }));
+        } else {
+            self.say(&format!("warn: {}", warning.message));
+        }
+        self.lock().push(warning);
+    }
+
+    /// What has been warned of so far.
+    pub fn warnings(&self) -> Vec<Warning> {
+        self.lock().clone()
+    }
+
+    /// Says an error, unless nothing at all is wanted on stderr.
+    pub(super) fn error(&self, error: &Error) {
+        if !self.quiet {
+            self.error_always(error);
+        }
+    }
+
+    /// Says an error, for those who have no document to read it in.
+    pub(super) fn error_always(&self, error: &Error) {
+        if self.events {
+            self.emit("error", json!({ "error": error.body() }));
+            return;
+        }
+        let mut text = format!("error: {}\n", printable(error.message()));
+        for cause in error.causes() {
+            text += &format!("  because: {}\n", printable(cause));
+        }
+        if let Some(hint) = error.hint_text() {
+            text += &format!("hint: {}\n", printable(hint));
+        }
+        write(&text);
+    }
+
+    fn say(&self, line: &str) {
+        if !self.quiet {
+            write(&format!("{line}\n"));
+        }
+    }
+
+    fn event(&self, event: &str, fields: Value) {
+        if !self.quiet {
+            self.emit(event, fields);
+        }
+    }
+
+    fn emit(&self, event: &str, mut fields: Value) {
+        if let Some(object) = fields.as_object_mut() {
+            let mut all = serde_json::Map::new();
+            all.insert("event".to_owned(), event.into());
+            all.append(object);
+            if let Ok(line) = super::json::line(&Value::Object(all)) {
+                write(&line);
+            }
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Warning>> {
+        self.warnings.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+/// Text without control characters, so that nothing from inside a workspace can drive the caller's terminal.
+fn printable(text: &str) -> String {
+    text.chars()
+        .map(|c| {
+            if c == '\t' || c == '\n' {
+                c
+            } else if c.is_control() {
+                '\u{fffd}'
+            } else {
+                c
+            }
+        })
+        .collect()
+}
+
+/// A stderr that takes no more is nobody's problem: the answer is on stdout.
+fn write(text: &str) {
+    let mut stderr = std::io::stderr().lock();
+    let _ = stderr.write_all(text.as_bytes()).and_then(|()| stderr.flush());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_from_inside_cannot_drive_the_terminal() {
+        assert_eq!(printable("a\u{1b}[2Jb\tc\r"), "a\u{fffd}[2Jb\tc\u{fffd}");
+    }
+}

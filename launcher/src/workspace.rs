@@ -1,0 +1,14 @@
+//! Rules that hold for workspaces on every backend. Pure: values in, values out.
+
+pub mod git_ref;
+pub mod image_ref;
+pub mod name;
+pub mod repo_spec;
+pub mod resources;
+pub mod tunnel_name;
+
+pub use git_ref::GitRef;
+pub use image_ref::ImageRef;
+pub use name::{Prefix, WorkspaceName};
+pub use repo_spec::RepoSpec;
+pub use tunnel_name::TunnelName;
