@@ -36,7 +36,6 @@ variables! {
     GithubHost = "GITHUB_HOST", "host of OWNER/REPO, after `--host`; default `github.com`";
     GhToken = "GH_TOKEN", "token for cloning, handed to git inside the workspace over a pipe and kept nowhere";
     GithubToken = "GITHUB_TOKEN", "the same, used when `GH_TOKEN` is not set";
-    DefaultSecretsMount = "DEFAULT_SECRETS_MOUNT", "where secrets are mounted, after `--secrets-mount`";
     DockerHost = "DOCKER_HOST", "address of the engine: `unix://`, `tcp://`, `ssh://`";
     DockerContext = "DOCKER_CONTEXT", "docker context to use when `DOCKER_HOST` is not set";
     DockerConfig = "DOCKER_CONFIG", "folder of the docker client's configuration; default `~/.docker`";
@@ -44,6 +43,4 @@ variables! {
     DockerCertPath = "DOCKER_CERT_PATH", "folder of `ca.pem`, `cert.pem` and `key.pem` for TLS";
     XdgRuntimeDir = "XDG_RUNTIME_DIR", "where the sockets of rootless engines are looked for";
     Home = "HOME", "home of the docker client's configuration";
-    NoColor = "NO_COLOR", "when not empty, no colour on a terminal";
-    Path = "PATH", "where `ssh` is found for `ssh://` engines";
 }

@@ -159,6 +159,11 @@ impl Confirmed {
         Self(())
     }
 
+    /// Everything of the user's is on volumes that stay.
+    pub fn by_keeping_it() -> Self {
+        Self(())
+    }
+
     /// Nothing unsaved was found.
     pub fn nothing_to_lose(unsaved: &[crate::guest::unsaved_work::Unsaved]) -> Option<Self> {
         unsaved.is_empty().then_some(Self(()))

@@ -9,6 +9,7 @@ use crate::command;
 #[command(
     name = "agent-workspace",
     disable_version_flag = true,
+    disable_help_subcommand = true,
     override_usage = "agent-workspace [OPTIONS] <COMMAND>\n       agent-workspace up|create [REPO] [--output json]",
     after_help = "Every command answers with one JSON document under --output json, also when it fails.\n\
                   Exit codes: 0 done, 1 failed, 2 usage, 3 not found, 4 conflict, 5 unsaved work, 6 auth,\n\
@@ -86,6 +87,12 @@ pub enum Verb {
     Describe(command::describe::Args),
     /// Print one value of the document on stdin
     Field(command::field::Args),
+    /// Print the help of a command
+    Help {
+        /// The command, as it is typed
+        #[arg(value_name = "COMMAND")]
+        command: Vec<String>,
+    },
     /// Make the agent image
     #[command(subcommand)]
     Image(ImageVerb),
@@ -116,6 +123,17 @@ pub enum ImageVerb {
 /// The tree, for help and tests.
 pub fn tree() -> clap::Command {
     Cli::command()
+}
+
+/// The help of a command given by its words; of the program without any. `None` when there is no such command.
+pub fn help(words: &[String]) -> Option<String> {
+    let mut tree = tree();
+    tree.build();
+    let mut command = &mut tree;
+    for word in words {
+        command = command.find_subcommand_mut(word)?;
+    }
+    Some(command.render_help().to_string())
 }
 
 #[cfg(test)]

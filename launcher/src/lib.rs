@@ -36,7 +36,9 @@ const UNDO_LIMIT: Duration = Duration::from_secs(60);
 pub fn run(host: &Host) -> Exit {
     let commands = command::capabilities::command_names();
     let names: Vec<&str> = commands.iter().map(|name| name.split(' ').next().unwrap_or_default()).collect();
-    let mut output = Output::new(&Early::scan(host, &names), host);
+    let early = Early::scan(host, &names);
+    output::answer_panics(&early);
+    let mut output = Output::new(&early, host);
     let cli = match Cli::try_parse_from(host.args()) {
         Ok(cli) => cli,
         Err(error) => return answer_parse_error(&mut output, &error),
@@ -57,7 +59,7 @@ pub fn run(host: &Host) -> Exit {
         Ok(timeout) => timeout,
         Err(error) => return output.finish::<VersionReport>(Err(error)),
     };
-    let Some(verb) = cli.command else { return help(&mut output, cli::tree().render_help().to_string()) };
+    let Some(verb) = cli.command else { return help(&mut output, cli::help(&[]).unwrap_or_default()) };
     dispatch(host, &mut output, verb, timeout)
 }
 
@@ -66,6 +68,14 @@ fn dispatch(host: &Host, output: &mut Output, verb: Verb, timeout: Option<Durati
     let json = output.json();
     match verb {
         Verb::Capabilities => output.finish_as_document(&command::capabilities::run()),
+        Verb::Help { command } => match cli::help(&command) {
+            Some(text) => help(output, text),
+            None => {
+                output
+                    .finish::<VersionReport>(Err(usage(format!("there is no command {:?}", command.join(" ")))
+                        .hint("see: agent-workspace --help")))
+            }
+        },
         Verb::Schema(args) => output.finish(args.resolve().and_then(command::schema::run)),
         Verb::Field(args) => {
             output.finish(args.resolve().and_then(|request| command::field::run(&request, std::io::stdin().lock())))

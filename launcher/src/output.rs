@@ -177,6 +177,28 @@ impl Output {
     }
 }
 
+/// Makes a defect answer like any other failure: with one document where one was asked for.
+#[expect(clippy::exit, clippy::disallowed_methods, reason = "a panic has no way back to main")]
+pub fn answer_panics(early: &Early) {
+    let (json, command) = (early.json, early.command.clone());
+    std::panic::set_hook(Box::new(move |panic| {
+        let error =
+            Error::new(ErrorCode::Internal, "the launcher has a defect and could not go on").cause(panic.to_string());
+        Progress::new(false, false, false).error_always(&error);
+        if json {
+            let document = ErrorDocument::new(
+                capabilities::VERSION,
+                capabilities::names(),
+                command.as_deref(),
+                error.body(),
+                Vec::new(),
+            );
+            let _ = json::write(&document);
+        }
+        std::process::exit(i32::from(error.code().exit().code()));
+    }));
+}
+
 /// A warning of this kind.
 pub fn warning(code: &str, message: impl Into<String>) -> Warning {
     Warning { code: code.to_owned(), message: message.into() }

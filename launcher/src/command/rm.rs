@@ -73,11 +73,13 @@ pub async fn run(app: &App, request: Request) -> Result<RmReport> {
         .detail("container", workspace.name.clone())
         .hint(format!("if it is yours to remove: docker rm {}", workspace.name)));
     }
-    let proof = if force || keep_volumes {
-        // Kept volumes lose nothing; what a container holds beside them is not the user's files.
+    let kept_whole = keep_volumes && !workspace.path.as_deref().is_some_and(unsaved_work::is_elsewhere);
+    let proof = if force {
         Confirmed::by_force()
+    } else if kept_whole {
+        Confirmed::by_keeping_it()
     } else {
-        prove_nothing_is_lost(app, &workspace).await?
+        prove_nothing_is_lost(app, &workspace, keep_volumes).await?
     };
     app.progress.step("rm_started", &format!("removing workspace {}", workspace.name));
     let removal = app.backend.remove(&workspace, keep_volumes, proof).await?;
@@ -85,9 +87,16 @@ pub async fn run(app: &App, request: Request) -> Result<RmReport> {
 }
 
 /// Looks for unsaved work. A stopped workspace has to run for that, and is stopped again when it stays.
-async fn prove_nothing_is_lost(app: &App, workspace: &Workspace) -> Result<Confirmed> {
-    let was_running = workspace.status == WorkspaceStatus::Running;
-    if !was_running {
+async fn prove_nothing_is_lost(app: &App, workspace: &Workspace, volumes_kept: bool) -> Result<Confirmed> {
+    if workspace.status == WorkspaceStatus::Paused {
+        // Looking would thaw it, and what runs in it was frozen on purpose.
+        let why = Error::new(
+            ErrorCode::WrongState,
+            format!("it is paused; thaw it first: agent-workspace start {}", workspace.name),
+        );
+        return Err(cannot_look(workspace, &why));
+    }
+    if workspace.status != WorkspaceStatus::Running {
         app.progress.step("check_started", &format!("starting {} to look for unsaved work", workspace.name));
         if let Err(error) = app.backend.start(workspace).await {
             return Err(cannot_look(workspace, &error));
@@ -98,11 +107,12 @@ async fn prove_nothing_is_lost(app: &App, workspace: &Workspace) -> Result<Confi
             backend.stop(&again).await.map(drop)
         });
     }
-    let found = match unsaved_work::find(&*app.backend.machine(workspace)).await {
-        Ok(found) => found,
-        Err(error) if error.code() == ErrorCode::GuestFailed => return Err(cannot_look(workspace, &error)),
-        Err(error) => return Err(error),
-    };
+    let found =
+        match unsaved_work::find(&*app.backend.machine(workspace), volumes_kept, workspace.path.as_deref()).await {
+            Ok(found) => found,
+            Err(error) if error.code() == ErrorCode::GuestFailed => return Err(cannot_look(workspace, &error)),
+            Err(error) => return Err(error),
+        };
     let proof = Confirmed::nothing_to_lose(&found).ok_or_else(|| refuse(workspace, &found))?;
     app.undo.keep_everything();
     Ok(proof)

@@ -20,30 +20,45 @@ pub struct Unsaved {
 
 impl std::fmt::Display for Unsaved {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let what = match self.kind.as_str() {
-            "changes" => "files that are changed or new",
-            "commits" => "commits that are on no remote",
-            "stashes" => "stashes",
-            "files" => "files outside any clone",
-            _ => "something that could not be looked at",
+        let (one, many) = match self.kind.as_str() {
+            "changes" => ("file that is changed or new", "files that are changed or new"),
+            "commits" => ("commit that is on no remote", "commits that are on no remote"),
+            "stashes" => ("stash", "stashes"),
+            "files" => ("file outside any clone", "files outside any clone"),
+            _ => return write!(formatter, "{}: it could not be looked at", self.path),
         };
         match self.count {
-            Some(count) => write!(formatter, "{}: {count} {what}", self.path),
-            None => write!(formatter, "{}: {what}", self.path),
+            Some(1) => write!(formatter, "{}: 1 {one}", self.path),
+            Some(count) => write!(formatter, "{}: {count} {many}", self.path),
+            None => write!(formatter, "{}: {many}", self.path),
         }
     }
 }
 
-/// Looks through the work folder and the clones in the home. Empty means that nothing would be lost.
+/// Looks through the work folder and the clones in the home, unless their volumes are kept, and through a clone that
+/// is in neither. Empty means that nothing would be lost.
 ///
 /// # Errors
 /// `guest_failed` when the search itself failed, or the machine's own.
-pub async fn find(machine: &dyn Machine) -> Result<Vec<Unsaved>> {
-    let output = machine.run(Command::script(SCRIPT, &[WORK, HOME]), &mut |_| {}).await?;
+pub async fn find(machine: &dyn Machine, volumes_kept: bool, path: Option<&str>) -> Result<Vec<Unsaved>> {
+    let elsewhere = path.filter(|path| is_elsewhere(path));
+    let (work, folders) = if volumes_kept { ("", &[][..]) } else { (WORK, &[WORK, HOME][..]) };
+    if work.is_empty() && elsewhere.is_none() {
+        return Ok(Vec::new());
+    }
+    let args: Vec<&str> = std::iter::once(work).chain(folders.iter().copied()).chain(elsewhere).collect();
+    let output = machine.run(Command::script(SCRIPT, &args), &mut |_| {}).await?;
     if output.status != 0 {
         return Err(failed("look for unsaved work", &output));
     }
     Ok(output.stdout.lines().filter_map(parse).collect())
+}
+
+/// Whether a path is on no volume of a workspace, so that it goes with the container.
+pub fn is_elsewhere(path: &str) -> bool {
+    ![WORK, HOME]
+        .iter()
+        .any(|folder| path.strip_prefix(folder).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')))
 }
 
 /// One line of the script: kind, count or nothing, path, separated by tabs.
@@ -58,9 +73,15 @@ mod tests {
     use super::*;
 
     #[test]
+    fn paths_beside_the_volumes_are_elsewhere() {
+        assert!(is_elsewhere("/srv/x") && is_elsewhere("/workshop"));
+        assert!(!is_elsewhere("/work") && !is_elsewhere("/work/o/r") && !is_elsewhere("/home/agent/x"));
+    }
+
+    #[test]
     fn findings_read_as_sentences() {
         let said = |line| parse(line).unwrap().to_string();
         assert_eq!(said("commits\t2\t/work/o/r"), "/work/o/r: 2 commits that are on no remote");
-        assert_eq!(said("unchecked\t\t/work/x\ty"), "/work/x\ty: something that could not be looked at");
+        assert_eq!(said("unchecked\t\t/work/x\ty"), "/work/x\ty: it could not be looked at");
     }
 }

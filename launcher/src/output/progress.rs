@@ -4,6 +4,7 @@ use std::io::Write;
 use std::sync::{Arc, Mutex};
 
 use agent_workspace_contract::Warning;
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::capabilities;
@@ -114,20 +115,23 @@ impl Progress {
         }
     }
 
-    fn emit(&self, event: &str, mut fields: Value) {
-        if let Some(object) = fields.as_object_mut() {
-            let mut all = serde_json::Map::new();
-            all.insert("event".to_owned(), event.into());
-            all.append(object);
-            if let Ok(line) = super::json::line(&Value::Object(all)) {
-                write(&line);
-            }
+    fn emit(&self, event: &str, fields: Value) {
+        if let Ok(line) = super::json::line(&Event { event, fields }) {
+            write(&line);
         }
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Warning>> {
         self.warnings.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
+}
+
+/// One line of the event stream: its kind first, then what belongs to it.
+#[derive(Serialize)]
+struct Event<'a> {
+    event: &'a str,
+    #[serde(flatten)]
+    fields: Value,
 }
 
 /// Text without control characters, so that nothing from inside a workspace can drive the caller's terminal.

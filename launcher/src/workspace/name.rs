@@ -231,7 +231,7 @@ mod tests {
         let (hostname, cut) = hostname(&full);
         assert!(cut);
         assert_eq!(hostname.len(), 63);
-        assert!(hostname.ends_with("-0122-123456"));
+        assert!(hostname.ends_with("-60122-123456"));
     }
 
     #[test]

@@ -89,7 +89,7 @@ impl Engine {
     pub(super) async fn get<T: DeserializeOwned>(&self, path: &str, doing: &str) -> Result<Option<T>> {
         let (status, body) = self.plain(Method::GET, path, QUICK, doing).await?;
         match status {
-            StatusCode::NOT_FOUND => Ok(None),
+            StatusCode::NOT_FOUND if serde_json::from_slice::<Refusal>(&body).is_ok() => Ok(None),
             status if status.is_success() => serde_json::from_slice(&body)
                 .map(Some)
                 .map_err(|error| errors::garbled(&self.endpoint, doing, &error.to_string())),
@@ -170,6 +170,8 @@ impl Engine {
 pub(super) enum Unanswered {
     /// The HTTP client's own error.
     Http(hyper_util::client::legacy::Error),
+    /// What answered is no engine: engines say their API version with every answer.
+    NotAnEngine(StatusCode),
     /// The engine answers at an API older than the oldest supported.
     TooOld(String),
 }
@@ -178,6 +180,7 @@ impl std::fmt::Display for Unanswered {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Http(error) => error.fmt(formatter),
+            Self::NotAnEngine(status) => write!(formatter, "it answered with status {status} and no API version"),
             Self::TooOld(version) => write!(formatter, "API version {version}"),
         }
     }
@@ -187,7 +190,7 @@ impl std::error::Error for Unanswered {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Http(error) => error.source(),
-            Self::TooOld(_) => None,
+            Self::NotAnEngine(_) | Self::TooOld(_) => None,
         }
     }
 }
@@ -198,16 +201,17 @@ async fn send(
     request: Request<Body>,
 ) -> Result<Response<Incoming>, Unanswered> {
     let response = http.request(request).await.map_err(Unanswered::Http)?;
-    if api.get().is_none()
-        && let Some(text) = response.headers().get("Api-Version").and_then(|value| value.to_str().ok())
-        && let Some((major, minor)) = text.split_once('.')
-        && let (Ok(major), Ok(minor)) = (major.parse(), minor.parse())
-    {
-        if (major, minor) < OLDEST_API {
-            return Err(Unanswered::TooOld(text.to_owned()));
+    if api.get().is_none() {
+        let said = response.headers().get("Api-Version").and_then(|value| value.to_str().ok());
+        let version = said
+            .and_then(|text| text.split_once('.'))
+            .and_then(|(major, minor)| Some((major.parse().ok()?, minor.parse().ok()?)));
+        let Some(version) = version else { return Err(Unanswered::NotAnEngine(response.status())) };
+        if version < OLDEST_API {
+            return Err(Unanswered::TooOld(said.unwrap_or_default().to_owned()));
         }
         // Another request may have said the same meanwhile.
-        let _ = api.set((major, minor));
+        let _ = api.set(version);
     }
     Ok(response)
 }

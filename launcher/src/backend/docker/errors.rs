@@ -110,6 +110,7 @@ pub(super) fn transport(endpoint: &Endpoint, doing: &str, error: &Unanswered) ->
             .detail("api_version", version.clone())
             .hint("use Docker Engine 20.10 or later");
         }
+        Unanswered::NotAnEngine(_) => return garbled(endpoint, doing, &error.to_string()),
         Unanswered::Http(http) => http,
     };
     if !http.is_connect() {
@@ -127,7 +128,11 @@ pub(super) fn transport(endpoint: &Endpoint, doing: &str, error: &Unanswered) ->
             "sudo apt-get install openssh-client".to_owned(),
         ),
         (Some(ErrorKind::NotFound | ErrorKind::ConnectionRefused), Address::Unix(_)) => {
-            (format!("no engine runs at {place}"), "start it: sudo systemctl start docker".to_owned())
+            let hint = match endpoint.source.as_str() {
+                "default" => "start it: sudo systemctl start docker".to_owned(),
+                source => format!("start it, or say another address; this one is from {source}"),
+            };
+            (format!("no engine runs at {place}"), hint)
         }
         _ => (format!("the engine at {place} cannot be reached"), check(endpoint)),
     };

@@ -11,7 +11,7 @@ use hyper_util::client::legacy::connect::{Connected, Connection};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
-use tokio::process::{Child, ChildStdin, ChildStdout};
+use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout};
 use tokio_rustls::client::TlsStream;
 
 use super::endpoint::Address;
@@ -68,16 +68,14 @@ fn ssh(target: &str, port: Option<u16>, socket: Option<&str>) -> std::io::Result
         command.args(["--host", &format!("unix://{socket}")]);
     }
     command.args(["system", "dial-stdio"]);
-    // Its own words (unknown host key, permission denied) reach the person on our stderr.
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
     let mut child = command
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::inherit())
-        .kill_on_drop(true)
         .spawn()
         .map_err(|error| std::io::Error::new(error.kind(), format!("ssh could not be started: {error}")))?;
-    match (child.stdin.take(), child.stdout.take()) {
-        (Some(stdin), Some(stdout)) => Ok(Raw::Ssh(Ssh { _child: child, stdin, stdout })),
+    match (child.stdin.take(), child.stdout.take(), child.stderr.take()) {
+        (Some(stdin), Some(stdout), Some(stderr)) => {
+            Ok(Raw::Ssh(Box::new(Ssh { _child: child, stdin, stdout, stderr, words: Vec::new() })))
+        }
         _ => Err(std::io::Error::other("ssh has no pipes")),
     }
 }
@@ -87,13 +85,43 @@ struct Ssh {
     _child: Child,
     stdin: ChildStdin,
     stdout: ChildStdout,
+    stderr: ChildStderr,
+    /// What it has said on stderr.
+    words: Vec<u8>,
+}
+
+impl Ssh {
+    /// Reads from the far side. When that ends, what ssh said (unknown host key, permission denied) is the reason.
+    fn poll_read(&mut self, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<std::io::Result<()>> {
+        let before = buffer.filled().len();
+        match Pin::new(&mut self.stdout).poll_read(context, buffer) {
+            Poll::Ready(Ok(())) if buffer.filled().len() == before => {}
+            other => return other,
+        }
+        let mut bytes = [0; 1024];
+        loop {
+            let mut piece = ReadBuf::new(&mut bytes);
+            match Pin::new(&mut self.stderr).poll_read(context, &mut piece) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(Ok(())) if !piece.filled().is_empty() && self.words.len() < 16 << 10 => {
+                    self.words.extend_from_slice(piece.filled());
+                }
+                Poll::Ready(_) => break,
+            }
+        }
+        let words = String::from_utf8_lossy(&self.words);
+        match words.trim() {
+            "" => Poll::Ready(Ok(())),
+            words => Poll::Ready(Err(std::io::Error::other(words.to_owned()))),
+        }
+    }
 }
 
 enum Raw {
     Unix(UnixStream),
     Tcp(TcpStream),
     Tls(Box<TlsStream<TcpStream>>),
-    Ssh(Ssh),
+    Ssh(Box<Ssh>),
 }
 
 /// A stream as the HTTP client wants it.
@@ -139,7 +167,7 @@ impl AsyncRead for Raw {
             Self::Unix(stream) => Pin::new(stream).poll_read(context, buffer),
             Self::Tcp(stream) => Pin::new(stream).poll_read(context, buffer),
             Self::Tls(stream) => Pin::new(stream).poll_read(context, buffer),
-            Self::Ssh(ssh) => Pin::new(&mut ssh.stdout).poll_read(context, buffer),
+            Self::Ssh(ssh) => ssh.poll_read(context, buffer),
         }
     }
 }

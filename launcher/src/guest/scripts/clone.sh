@@ -121,10 +121,10 @@ fi
 
 [ ! -e "$dest/.git" ] || keep
 
-mkdir -p "$parent" 2>/dev/null && [ -w "$parent" ] || {
+if ! mkdir -p "$parent" 2>/dev/null || [ ! -w "$parent" ]; then
   echo "the folder $parent cannot be written by $(id -un 2>/dev/null || id -u)" >&2
   exit 85
-}
+fi
 printf '%s\n' "$$" >"$partial.pid"
 
 verbose=--quiet

@@ -2,7 +2,7 @@
 # $1 user (name or uid, with :group or without)   $2 work folder   $3 home   $4 asked|default
 # Exits with 80 when a user that was asked for does not exist.
 set -eu
-user=${1%%:*} group= work=$2 home=$3
+user=${1%%:*} group='' work=$2 home=$3
 case $1 in *:*) group=${1#*:} ;; esac
 
 # Sets uid and gid from the account of that name or number; false when there is none.

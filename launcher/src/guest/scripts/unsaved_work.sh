@@ -1,8 +1,9 @@
 # Prints what exists here and nowhere else, a line each: kind, count or nothing, path, separated by tabs.
 # Runs as the workspace's user, so that what a clone's configuration runs has no more rights than its owner.
-# $1 work folder  $2 home
+# $1 work folder, where files outside clones count too, or empty; from $2 on: folders whose clones count
 set -u
-work=$1 home=$2
+work=$1
+shift
 LC_ALL=C
 export LC_ALL
 
@@ -44,14 +45,18 @@ clones() {
   find "$1" -name node_modules -prune -o -name .cache -prune -o -name '.clone-*' -prune -o -name .git -print -prune
 }
 
-complete=yes
-found=$(clones "$work" 2>/dev/null) || complete=no
-[ "$complete" = yes ] || report unchecked '' "$work"
-in_home=$(clones "$home" 2>/dev/null)
-printf '%s\n%s\n' "$found" "$in_home" | while IFS= read -r git_dir; do
-  [ -z "$git_dir" ] || look_at "${git_dir%/.git}"
+for folder in "$@"; do
+  [ -d "$folder" ] || continue
+  if found=$(clones "$folder" 2>/dev/null); then :; elif [ "$folder" = "$work" ]; then
+    # A folder in the home that is closed to its user holds nothing of theirs; one in the work folder may.
+    report unchecked '' "$folder"
+  fi
+  printf '%s\n' "$found" | while IFS= read -r git_dir; do
+    [ -z "$git_dir" ] || look_at "${git_dir%/.git}"
+  done
 done
 
+[ -n "$work" ] || exit 0
 # Files in the work folder that no clone holds. The search ends with the first ones: one is enough to refuse.
 loose=$(find "$work" -mindepth 1 \( -type d \( -name '.clone-*' -o -exec test -e '{}/.git' \; \) -prune \) \
   -o \( ! -type d -print \) 2>/dev/null | grep -v '/\.clone-[0-9a-f]*\.pid$' | head -n 100)

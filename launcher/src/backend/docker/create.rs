@@ -1,0 +1,217 @@
+//! Making a container: the fewest calls in the plain case, and other ways when the engine or the image needs them.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+use agent_workspace_contract::{ErrorCode, WorkspaceStatus};
+use bollard::errors::Error as Bollard;
+use bollard::query_parameters::CreateContainerOptionsBuilder;
+
+use super::container::{self, Inspected, Variant};
+use super::{Docker, image, not_ours};
+use crate::backend::{Backend, Created, Spec};
+use crate::error::{Error, Result};
+use crate::guest::prepare;
+use crate::output::{Progress, warning};
+use crate::workspace::ImageRef;
+
+/// How a request to create a container was answered.
+enum Answer {
+    Made(String),
+    NoImage(String),
+    NameInUse(String),
+}
+
+impl Docker {
+    /// Makes a workspace and starts it, or finds the one that has its name.
+    ///
+    /// Three calls in the plain case: create, inspect, start. Everything else happens when something is missing.
+    pub(super) async fn make(&self, spec: &Spec, progress: &Progress) -> Result<Created> {
+        let mut timings = BTreeMap::new();
+        let mut time = |phase: &str, since: Instant| {
+            let spent = u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX);
+            *timings.entry(phase.to_owned()).or_insert(0) += spent;
+        };
+        let mut variant = Variant { init: true, entrypoint: true };
+        let mut fetched = false;
+        let workspace = loop {
+            let since = Instant::now();
+            let answer = self.send_create(spec, variant).await?;
+            time("create", since);
+            let id = match answer {
+                Answer::Made(id) => id,
+                Answer::NoImage(message) if fetched => {
+                    return Err(Error::new(
+                        ErrorCode::ImageNotFound,
+                        format!("image {} is gone again", spec.image.as_str()),
+                    )
+                    .cause(message)
+                    .hint("another program may be removing images; try again"));
+                }
+                Answer::NoImage(_) => {
+                    let since = Instant::now();
+                    self.fetch(spec, progress).await?;
+                    time("image", since);
+                    fetched = true;
+                    continue;
+                }
+                Answer::NameInUse(message) => match self.inspect(&spec.name).await? {
+                    Some(container) => {
+                        let existing = container.into_workspace();
+                        // By its name alone it could be anybody's; only what lives on its own volume is a workspace.
+                        if !existing.marked && existing.volumes.is_empty() {
+                            return Err(not_ours(&existing.name));
+                        }
+                        return Ok(Created { workspace: existing, new: false, timings });
+                    }
+                    None => {
+                        return Err(Error::new(
+                            ErrorCode::ContainerVanished,
+                            format!("workspace {} is being removed", spec.name),
+                        )
+                        .cause(message)
+                        .hint("try again in a moment"));
+                    }
+                },
+            };
+            let since = Instant::now();
+            // The image's user and labels decide what has to be prepared; they show on the container.
+            let made: Option<Inspected> =
+                self.engine.get(&format!("/containers/{id}/json"), "look at the new container").await?;
+            let Some(mut workspace) = made.map(Inspected::into_workspace) else {
+                return Err(vanished(&spec.name));
+            };
+            let retry = match self.first_start(&id, spec, variant).await? {
+                Err(other) => Some(other),
+                Ok(()) => {
+                    time("start", since);
+                    workspace.status = WorkspaceStatus::Running;
+                    workspace.problems.clear();
+                    let since = Instant::now();
+                    let ready = workspace.ready_made && spec.user.is_none();
+                    let prepared = if ready {
+                        Ok(())
+                    } else {
+                        prepare::run(&*self.machine(&workspace), &workspace.user, spec.user.is_some()).await
+                    };
+                    match prepared {
+                        Ok(()) if ready => None,
+                        Ok(()) => {
+                            time("prepare", since);
+                            None
+                        }
+                        Err(error) => {
+                            let now: Option<Inspected> =
+                                self.engine.get(&format!("/containers/{id}/json"), "look at the new container").await?;
+                            match now.map(|container| (container.exit_code(), container.into_workspace().status)) {
+                                None => return Err(vanished(&spec.name)),
+                                Some((_, WorkspaceStatus::Running)) => return Err(error),
+                                // The image's entrypoint did its work and ended, and the command with it.
+                                Some(_) if variant.entrypoint => Some(Variant { entrypoint: false, ..variant }),
+                                Some((code, _)) => {
+                                    return Err(no_shell(spec, &format!("its first command ended with {code:?}")));
+                                }
+                            }
+                        }
+                    }
+                }
+            };
+            match retry {
+                None => {
+                    if !variant.entrypoint {
+                        progress.warn(warning(
+                            "entrypoint_skipped",
+                            format!(
+                                "the entrypoint of image {} does not run a command and is left out",
+                                spec.image.as_str()
+                            ),
+                        ));
+                    }
+                    break workspace;
+                }
+                Some(other) => {
+                    self.remove_container(&id, &spec.name).await?;
+                    variant = other;
+                }
+            }
+        };
+        Ok(Created { workspace, new: true, timings })
+    }
+
+    async fn send_create(&self, spec: &Spec, variant: Variant) -> Result<Answer> {
+        let doing = format!("create the container of workspace {}", spec.name);
+        let options = CreateContainerOptionsBuilder::new().name(&spec.name).build();
+        let body = container::create_body(spec, variant, crate::host::now());
+        self.creating.store(true, Ordering::Relaxed);
+        let answer = self.engine.docker.create_container(Some(options), body).await;
+        if matches!(answer, Ok(_) | Err(Bollard::DockerResponseServerError { .. })) {
+            self.creating.store(false, Ordering::Relaxed);
+        }
+        match answer {
+            Ok(made) => Ok(Answer::Made(made.id)),
+            Err(Bollard::DockerResponseServerError { status_code: 404, message }) if message.contains("network") => {
+                Err(no_network(spec, &message))
+            }
+            Err(Bollard::DockerResponseServerError { status_code: 404, message }) => Ok(Answer::NoImage(message)),
+            Err(Bollard::DockerResponseServerError { status_code: 409, message }) => Ok(Answer::NameInUse(message)),
+            Err(error) => Err(self.engine.explain(error, &doing)),
+        }
+    }
+
+    /// Brings an absent image here: pulls it, or builds it when it is the built-in one.
+    async fn fetch(&self, spec: &Spec, progress: &Progress) -> Result<()> {
+        if !spec.fetch {
+            return Err(image::absent(&spec.image));
+        }
+        match image::pull(&self.engine, &spec.image, progress).await {
+            Err(error) if spec.default_image && error.code() == ErrorCode::ImageNotFound => {
+                let base = ImageRef::parse(image::DEFAULT_BASE)?;
+                image::build(&self.engine, &spec.image, &base, progress).await.map(drop)
+            }
+            pulled => pulled,
+        }
+    }
+
+    /// Starts a container that this call has made. `Err(Retry)` when it should be made another way.
+    async fn first_start(&self, id: &str, spec: &Spec, variant: Variant) -> Result<Result<(), Variant>> {
+        let started =
+            self.engine.post(&format!("/containers/{id}/start"), &format!("start workspace {}", spec.name)).await;
+        let Err(error) = started else { return Ok(Ok(())) };
+        let cause = error.causes().first().cloned().unwrap_or_default();
+        if variant.init && ["docker-init", "catatonit", "init binary"].iter().any(|word| cause.contains(word)) {
+            return Ok(Err(Variant { init: false, ..variant }));
+        }
+        if cause.contains("network") && cause.contains("not found") {
+            return Err(no_network(spec, &cause));
+        }
+        if cause.contains("executable file not found") || cause.contains("no such file or directory") {
+            if variant.entrypoint && !cause.contains("\"sh\"") {
+                return Ok(Err(Variant { entrypoint: false, ..variant }));
+            }
+            return Err(no_shell(spec, &cause));
+        }
+        Err(error)
+    }
+}
+
+fn no_shell(spec: &Spec, cause: &str) -> Error {
+    Error::new(ErrorCode::ImageUnusable, format!("image {} has no shell that can be run", spec.image.as_str()))
+        .cause(cause)
+        .detail("image", spec.image.as_str())
+        .hint("a workspace needs an image with sh; leave --image out for the agent image")
+}
+
+fn vanished(name: &str) -> Error {
+    Error::new(ErrorCode::ContainerVanished, format!("the container of {name} was removed in the middle"))
+        .detail("workspace", name)
+        .hint("another program is removing containers; try again")
+}
+
+fn no_network(spec: &Spec, cause: &str) -> Error {
+    let network = spec.network.as_deref().unwrap_or_default();
+    Error::new(ErrorCode::NetworkNotFound, format!("the engine has no network {network:?}"))
+        .cause(cause)
+        .detail("network", network)
+        .hint(format!("see: docker network ls; or make it: docker network create {network}"))
+}

@@ -1,0 +1,410 @@
+//! The flags of `create`, and the checks that need no engine.
+
+use agent_workspace_contract::{EnvVar, ErrorCode};
+use clap::ValueEnum;
+
+use crate::backend::{self, Spec, WORK};
+use crate::command::{prefix, tunnel};
+use crate::error::{Error, Result, usage};
+use crate::host::{self, Host};
+use crate::machine::Secret;
+use crate::workspace::repo_spec::Host as GitHost;
+use crate::workspace::{GitRef, ImageRef, RepoSpec, WorkspaceName, resources};
+
+/// What to do when the workspace is there already.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum IfExists {
+    /// Come back to it
+    #[default]
+    Reuse,
+    /// Fail with exit code 4
+    Fail,
+}
+
+/// Flags of `create`.
+#[derive(clap::Args, Debug, Default)]
+pub struct Args {
+    /// Repository: OWNER/REPO, https://HOST/OWNER/REPO or git@HOST:OWNER/REPO
+    #[arg(value_name = "REPO")]
+    repo: Option<String>,
+    /// Name of the workspace; by default made from the repository and the time
+    #[arg(long, value_name = "NAME")]
+    name: Option<String>,
+    /// Do not clone; then --name is needed unless a repository gives the name
+    #[arg(long)]
+    no_clone: bool,
+    /// What to do when the workspace exists
+    #[arg(long, value_name = "WHAT", value_enum, default_value_t)]
+    if_exists: IfExists,
+    /// Where workspaces live: docker
+    #[arg(long, value_name = "BACKEND")]
+    backend: Option<String>,
+
+    /// Branch, tag or commit to check out
+    #[arg(long = "ref", value_name = "REF", allow_hyphen_values = true, help_heading = "Clone")]
+    git_ref: Option<String>,
+    /// Folder of the clone inside the workspace; by default /work/OWNER/REPO
+    #[arg(long, value_name = "PATH", help_heading = "Clone")]
+    dir: Option<String>,
+    /// Git host of OWNER/REPO; by default GITHUB_HOST or github.com
+    #[arg(long, value_name = "HOST", help_heading = "Clone")]
+    host: Option<String>,
+    /// Clone submodules too
+    #[arg(long, help_heading = "Clone")]
+    recurse_submodules: bool,
+
+    /// Image of the workspace; by default the agent image
+    #[arg(long, value_name = "IMAGE", help_heading = "Container")]
+    image: Option<String>,
+    /// Never pull or build an image
+    #[arg(long, help_heading = "Container")]
+    no_pull: bool,
+    /// User that commands run as, a name or UID[:GID]
+    #[arg(long, value_name = "USER", help_heading = "Container")]
+    user: Option<String>,
+    /// CPUs it may use, for example 1.5
+    #[arg(long, value_name = "NUMBER", help_heading = "Container")]
+    cpus: Option<String>,
+    /// Memory it may use, for example 2g
+    #[arg(long, value_name = "SIZE", help_heading = "Container")]
+    memory: Option<String>,
+    /// The engine's network it is on
+    #[arg(long, value_name = "NETWORK", help_heading = "Container")]
+    network: Option<String>,
+    /// File of NAME=VALUE lines for its environment
+    #[arg(long, value_name = "FILE", help_heading = "Container")]
+    env_file: Option<String>,
+    /// Label on the container; may be given more than once
+    #[arg(long, value_name = "KEY=VALUE", help_heading = "Container")]
+    label: Vec<String>,
+
+    /// Open a VS Code tunnel in front of you afterwards
+    #[arg(long, help_heading = "Tunnel")]
+    tunnel: bool,
+    /// Open a VS Code tunnel in the background afterwards
+    #[arg(long, help_heading = "Tunnel")]
+    tunnel_detach: bool,
+
+    /// Keep git credentials in the workspace (not in this version)
+    #[arg(long, help_heading = "Credentials")]
+    setup_git: bool,
+    /// Host folder of secrets to mount (not in this version)
+    #[arg(long, value_name = "DIR", help_heading = "Credentials")]
+    secrets_dir: Option<String>,
+    /// Where the secrets are mounted (not in this version)
+    #[arg(long, value_name = "PATH", help_heading = "Credentials")]
+    secrets_mount: Option<String>,
+    /// Mount no secrets, whatever else is said
+    #[arg(long, help_heading = "Credentials")]
+    no_secrets: bool,
+    /// Profile to apply from the secrets (not in this version)
+    #[arg(long, value_name = "PROFILE", help_heading = "Credentials")]
+    codex_profile: Option<String>,
+}
+
+/// A create that is valid as far as it can be known without the engine.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Request {
+    /// The names the workspace may have.
+    pub name: WorkspaceName,
+    /// Whether the name was made from the time, so that a taken one is changed and not joined.
+    pub name_is_made: bool,
+    /// Whether an existing workspace is a failure.
+    pub fail_if_exists: bool,
+    /// What it is to be; its name and mark are filled in when it is made.
+    pub spec: Spec,
+    /// What is to be cloned.
+    pub clone: Option<CloneRequest>,
+    /// The repository, also when it is not cloned.
+    pub repo: Option<RepoSpec>,
+    /// Whether a tunnel is opened afterwards, and whether in the background.
+    pub tunnel: Option<tunnel::Mode>,
+}
+
+/// What is to be cloned.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CloneRequest {
+    /// The repository.
+    pub repo: RepoSpec,
+    /// What is checked out.
+    pub git_ref: Option<GitRef>,
+    /// Whether submodules are cloned.
+    pub submodules: bool,
+    /// For git on the repository's host.
+    pub token: Option<Secret>,
+}
+
+impl Args {
+    /// Checks everything that needs no engine, in the order that the first launcher fixed.
+    ///
+    /// # Errors
+    /// `usage` and its kin for what was typed, `unsupported` for what this version cannot do.
+    pub fn resolve(self, host: &Host, json: bool) -> Result<Request> {
+        let Self {
+            repo,
+            name,
+            no_clone,
+            if_exists,
+            backend,
+            git_ref,
+            dir,
+            host: git_host,
+            recurse_submodules,
+            image,
+            no_pull,
+            user,
+            cpus,
+            memory,
+            network,
+            env_file,
+            label,
+            tunnel,
+            tunnel_detach,
+            setup_git,
+            secrets_dir,
+            secrets_mount,
+            no_secrets,
+            codex_profile,
+        } = self;
+        let tunnel = tunnel::Mode::resolve(tunnel, tunnel_detach, json, host)?;
+        check_secrets(
+            setup_git,
+            secrets_dir.as_deref(),
+            secrets_mount.is_some(),
+            no_secrets,
+            codex_profile.as_deref(),
+        )?;
+        if repo.is_none() && !no_clone {
+            return Err(usage("create needs a repository, or --no-clone")
+                .hint("agent-workspace create OWNER/REPO, or: agent-workspace create --no-clone --name NAME"));
+        }
+        let default_host = match git_host.clone() {
+            Some(host) => host,
+            None => host.var(EnvVar::GithubHost)?.unwrap_or_else(|| "github.com".to_owned()),
+        };
+        let default_host = GitHost::parse(&default_host)?;
+        let repo = repo.map(|repo| RepoSpec::parse(&repo, &default_host)).transpose()?;
+        if let (Some(repo), Some(_)) = (&repo, &git_host)
+            && repo.host() != default_host.as_str()
+        {
+            return Err(usage(format!(
+                "--host {} contradicts the repository's host {}",
+                default_host.as_str(),
+                repo.host()
+            ))
+            .hint("leave --host out, or give OWNER/REPO"));
+        }
+        let prefix = prefix(host)?;
+        let name_is_made = name.is_none();
+        let name = match (&name, &repo) {
+            (Some(name), _) => WorkspaceName::parse(name, &prefix)?,
+            (None, Some(repo)) => WorkspaceName::for_repo(repo.owner(), repo.repo(), host::now(), &prefix)?,
+            (None, None) => {
+                return Err(Error::new(ErrorCode::InputRequired, "--no-clone without a repository needs a name")
+                    .hint("agent-workspace create --no-clone --name NAME")
+                    .detail("flag", "--name"));
+            }
+        };
+        let git_ref = git_ref.map(|git_ref| GitRef::parse(&git_ref)).transpose()?;
+        if no_clone {
+            let given =
+                [(git_ref.is_some(), "--ref"), (dir.is_some(), "--dir"), (recurse_submodules, "--recurse-submodules")];
+            if let Some((_, flag)) = given.into_iter().find(|(given, _)| *given) {
+                return Err(usage(format!("{flag} says how to clone, and --no-clone not to"))
+                    .hint(format!("leave out {flag} or --no-clone")));
+            }
+        }
+        backend::choose(backend.as_deref(), host)?;
+        let image = resolve_image(image, host)?;
+        let clone = repo.clone().filter(|_| !no_clone);
+        let path = match (&dir, &clone) {
+            (Some(dir), _) => resources::clone_dir(dir, WORK)?,
+            (None, Some(repo)) => format!("{WORK}/{}", repo.slug()),
+            (None, None) => WORK.to_owned(),
+        };
+        let spec = Spec {
+            name: name.canonical().to_owned(),
+            create_id: String::new(),
+            default_image: image.is_none(),
+            image: image.unwrap_or_else(ImageRef::default_agent_image),
+            fetch: !no_pull,
+            repo: repo.as_ref().map(RepoSpec::slug),
+            path,
+            user: user.map(|user| resources::user(&user)).transpose()?,
+            nano_cpus: cpus.map(|cpus| resources::cpus(&cpus)).transpose()?,
+            memory: memory.map(|memory| resources::memory(&memory)).transpose()?,
+            network: network.map(|network| resources::network(&network)).transpose()?,
+            env: env_file.map(|file| read_env_file(&file, host)).transpose()?.unwrap_or_default(),
+            labels: label.iter().map(|label| resources::label(label)).collect::<Result<_>>()?,
+        };
+        let clone = match clone {
+            Some(repo) => Some(CloneRequest { repo, git_ref, submodules: recurse_submodules, token: token(host)? }),
+            None => None,
+        };
+        Ok(Request { name, name_is_made, fail_if_exists: if_exists == IfExists::Fail, spec, clone, repo, tunnel })
+    }
+}
+
+/// The rules between the flags of credentials, and what this version cannot do yet.
+fn check_secrets(setup_git: bool, dir: Option<&str>, mount: bool, none: bool, profile: Option<&str>) -> Result<()> {
+    if mount && dir.is_none() && !none {
+        return Err(
+            usage("--secrets-mount requires --secrets-dir").hint("add --secrets-dir DIR, or leave --secrets-mount out")
+        );
+    }
+    if profile.is_some() && none {
+        return Err(usage("--codex-profile contradicts --no-secrets").hint("leave one of them out"));
+    }
+    if profile.is_some() && dir.is_none() {
+        return Err(
+            usage("--codex-profile requires --secrets-dir").hint("add --secrets-dir DIR, or leave --codex-profile out")
+        );
+    }
+    let not_yet = |flag: &str, hint: &str| {
+        Err(Error::new(ErrorCode::Unsupported, format!("this version of the launcher cannot do {flag}"))
+            .detail("flag", flag)
+            .hint(hint))
+    };
+    if dir.is_some() && !none {
+        return not_yet("--secrets-dir", "ask before using it: agent-workspace --supports secrets-explicit-dir");
+    }
+    if setup_git {
+        return not_yet("--setup-git", "leave it out; for the clone alone: export GH_TOKEN=...");
+    }
+    Ok(())
+}
+
+fn resolve_image(flag: Option<String>, host: &Host) -> Result<Option<ImageRef>> {
+    let named = match flag {
+        Some(image) => Some(image),
+        None => match host.var_not_empty(EnvVar::AgentEnvImage)? {
+            Some(image) => Some(image),
+            None => host.var_not_empty(EnvVar::CodexEnvImage)?,
+        },
+    };
+    named.map(|image| ImageRef::parse(&image)).transpose()
+}
+
+fn read_env_file(file: &str, host: &Host) -> Result<Vec<(String, String)>> {
+    let path = host.cwd().join(file);
+    let text = std::fs::read_to_string(&path).map_err(|error| {
+        usage(format!("--env-file {file}: it cannot be read"))
+            .cause(error.to_string())
+            .hint("give the path of a text file")
+    })?;
+    resources::env_file(file, &text, |name| host.named(name))
+}
+
+fn token(host: &Host) -> Result<Option<Secret>> {
+    let token = match host.var(EnvVar::GhToken)? {
+        Some(token) => Some(token),
+        None => host.var(EnvVar::GithubToken)?,
+    };
+    match token {
+        Some(token) if token.contains(char::is_control) => Err(Error::new(
+            ErrorCode::InvalidEnvironment,
+            "the token in GH_TOKEN or GITHUB_TOKEN holds a line end or control character",
+        )
+        .hint("export GH_TOKEN=\"$(printf %s \"$GH_TOKEN\")\"")),
+        token => Ok(token.map(|token| Secret::new(format!("{token}\n")))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::cli::{Cli, Verb};
+
+    fn resolve_in<const N: usize>(args: &[&str], env: [(&str, &str); N], json: bool) -> Result<Request> {
+        let words = ["agent-workspace", "create"].into_iter().chain(args.iter().copied());
+        let Some(Verb::Create(args)) = Cli::try_parse_from(words).unwrap().command else { panic!("not create") };
+        args.resolve(&Host::fixed(&[], env), json)
+    }
+
+    fn resolve(args: &[&str]) -> Result<Request> {
+        resolve_in(args, [], false)
+    }
+
+    #[test]
+    fn a_repository_gives_name_path_and_image() {
+        let request = resolve(&["octocat/Hello-World"]).unwrap();
+        assert!(request.spec.name.starts_with("agent-ws-octocat-hello-world-20"), "{}", request.spec.name);
+        assert_eq!(request.spec.path, "/work/octocat/Hello-World");
+        assert!(request.spec.default_image && request.name_is_made);
+        assert_eq!(request.spec.image.as_str(), concat!("agent-workspace:", env!("CARGO_PKG_VERSION")));
+    }
+
+    #[test]
+    fn both_spellings_of_flags_are_one() {
+        let apart = resolve(&["o/r", "--name", "x", "--image", "a:1", "--ref", "main"]).unwrap();
+        let joined = resolve(&["o/r", "--name=x", "--image=a:1", "--ref=main"]).unwrap();
+        assert_eq!(apart, joined);
+    }
+
+    #[test]
+    fn fixed_phrases_stay_as_consumers_look_for_them() {
+        let message = |args: &[&str]| resolve(args).unwrap_err().message().to_owned();
+        assert!(message(&["o/r", "--secrets-mount", "/x"]).contains("--secrets-mount requires --secrets-dir"));
+        assert!(message(&["o/r", "--codex-profile", "p"]).contains("--codex-profile requires --secrets-dir"));
+        let error = resolve_in(&["o/r", "--tunnel"], [], true).unwrap_err();
+        assert!(error.message().contains("--output json requires --detach"), "{error}");
+    }
+
+    #[test]
+    fn secrets_are_refused_clearly_until_they_work() {
+        for args in [&["o/r", "--secrets-dir", "/x"][..], &["o/r", "--setup-git"]] {
+            assert_eq!(resolve(args).unwrap_err().code(), ErrorCode::Unsupported, "{args:?}");
+        }
+        assert!(resolve(&["o/r", "--no-secrets"]).is_ok());
+        assert!(resolve_in(&["o/r"], [("DEFAULT_SECRETS_MOUNT", "/other")], false).is_ok());
+    }
+
+    #[test]
+    fn bad_input_is_named_before_anything_is_touched() {
+        for (args, code) in [
+            (&[][..], ErrorCode::Usage),
+            (&["--no-clone"], ErrorCode::InputRequired),
+            (&["owner"], ErrorCode::InvalidRepo),
+            (&["o/r", "--name", "!!!"], ErrorCode::InvalidName),
+            (&["o/r", "--image", ""], ErrorCode::InvalidImage),
+            (&["o/r", "--ref", "-b"], ErrorCode::InvalidRef),
+            (&["o/r", "--ref=--x"], ErrorCode::InvalidRef),
+            (&["o/r", "--dir", ".."], ErrorCode::Usage),
+            (&["o/r", "--cpus", "x"], ErrorCode::Usage),
+            (&["o/r", "--backend", "nosuch"], ErrorCode::Unsupported),
+            (&["o/r", "--no-clone", "--ref", "x"], ErrorCode::Usage),
+            (&["https://a/o/r", "--host", "b"], ErrorCode::Usage),
+            (&["o/r", "--env-file", "/nonexistent"], ErrorCode::Usage),
+        ] {
+            let error = resolve(args).unwrap_err();
+            assert_eq!(error.code(), code, "{args:?}: {error}");
+            assert!(error.hint_text().is_some(), "{args:?} has no hint");
+        }
+    }
+
+    #[test]
+    fn flags_win_over_the_environment_and_new_names_over_old() {
+        let image = |args: &[&str], env| resolve_in::<2>(args, env, false).unwrap().spec.image.as_str().to_owned();
+        let env = [("AGENT_ENV_IMAGE", "new:1"), ("CODEX_ENV_IMAGE", "old:1")];
+        assert_eq!(image(&["o/r", "--image", "flag:1"], env), "flag:1");
+        assert_eq!(image(&["o/r"], env), "new:1");
+        assert_eq!(
+            resolve_in(&["o/r"], [("AGENT_ENV_IMAGE", "")], false).unwrap_err().code(),
+            ErrorCode::InvalidEnvironment
+        );
+        let request = resolve_in(&["o/r", "--name", "x"], [("CODEX_WORKSPACE_PREFIX", "team")], false).unwrap();
+        assert_eq!(request.spec.name, "team-x");
+        let url = |args: &[&str]| resolve_in(args, [("GITHUB_HOST", "ghe.test")], false).unwrap().repo.unwrap().url();
+        assert_eq!(url(&["o/r"]), "https://ghe.test/o/r.git");
+        assert_eq!(url(&["o/r", "--host", "other.test"]), "https://other.test/o/r.git");
+    }
+
+    #[test]
+    fn the_token_is_not_shown_by_what_shows_everything_else() {
+        let request = resolve_in(&["o/r"], [("GH_TOKEN", "canary"), ("GITHUB_TOKEN", "other")], false).unwrap();
+        assert_eq!(request.clone.as_ref().unwrap().token.as_ref().unwrap().expose(), b"canary\n");
+        assert!(!format!("{request:?}").contains("canary"));
+    }
+}
