@@ -53,10 +53,7 @@ impl RepoSpec {
         if path.contains('?') || path.contains('#') {
             return refuse("a query or fragment is not part of a repository");
         }
-        let host = match Host::parse(host) {
-            Ok(host) => host,
-            Err(_) => return refuse("the host is not a host name"),
-        };
+        let Ok(host) = Host::parse(host) else { return refuse("the host is not a host name") };
         let path = path.strip_suffix('/').unwrap_or(path);
         let mut parts = path.split('/');
         let (Some(owner), Some(repo), rest) = (parts.next(), parts.next(), parts.next()) else {

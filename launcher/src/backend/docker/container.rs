@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use agent_workspace_contract::{Problem, WorkspaceStatus};
-use bollard::models::{ContainerCreateBody, HostConfig, Mount, MountType, MountVolumeOptions};
+use bollard::models::{ContainerCreateBody, HostConfig, Mount, MountType, VolumeCreateRequest};
 use jiff::Timestamp;
 use serde::Deserialize;
 
@@ -44,6 +44,20 @@ pub(super) fn volume_names(name: &str) -> [String; 3] {
     [format!("{name}-work"), format!("{name}-home"), format!("{name}-agent-home")]
 }
 
+/// What is asked of the engine for a volume. Its labels stay on a volume that this call makes and do not get on one
+/// that is there, so that undoing a failed create never takes a volume that was there before. Asked for by itself and
+/// not with the container, as Podman leaves out labels that come with a mount.
+pub(super) fn volume_body(spec: &Spec, volume: &str) -> VolumeCreateRequest {
+    VolumeCreateRequest {
+        name: Some(volume.to_owned()),
+        labels: Some(HashMap::from([
+            (LABEL_WORKSPACE.to_owned(), spec.name.clone()),
+            (LABEL_CREATE_ID.to_owned(), spec.create_id.clone()),
+        ])),
+        ..VolumeCreateRequest::default()
+    }
+}
+
 /// What is asked of the engine for a new workspace.
 pub(super) fn create_body(spec: &Spec, variant: Variant, now: Timestamp) -> ContainerCreateBody {
     let mut labels: HashMap<String, String> = spec.labels.iter().cloned().collect();
@@ -73,15 +87,6 @@ pub(super) fn create_body(spec: &Spec, variant: Variant, now: Timestamp) -> Cont
         typ: Some(MountType::VOLUME),
         source: Some(source),
         target: Some(target.to_owned()),
-        volume_options: Some(MountVolumeOptions {
-            // The engine puts them on volumes that it makes now and on no older one, so that undoing a failed
-            // create never takes a volume that was there before.
-            labels: Some(HashMap::from([
-                (LABEL_WORKSPACE.to_owned(), spec.name.clone()),
-                (LABEL_CREATE_ID.to_owned(), spec.create_id.clone()),
-            ])),
-            ..MountVolumeOptions::default()
-        }),
         ..Mount::default()
     };
 

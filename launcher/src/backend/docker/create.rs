@@ -7,6 +7,7 @@ use std::time::Instant;
 use agent_workspace_contract::{ErrorCode, WorkspaceStatus};
 use bollard::errors::Error as Bollard;
 use bollard::query_parameters::CreateContainerOptionsBuilder;
+use futures_util::future::join_all;
 
 use super::container::{self, Inspected, Variant};
 use super::{Docker, image, not_ours};
@@ -21,12 +22,13 @@ enum Answer {
     Made(String),
     NoImage(String),
     NameInUse(String),
+    NoInit,
 }
 
 impl Docker {
     /// Makes a workspace and starts it, or finds the one that has its name.
     ///
-    /// Three calls in the plain case: create, inspect, start. Everything else happens when something is missing.
+    /// In the plain case: both volumes at once, create, inspect, start. Everything else happens when something is missing.
     pub(super) async fn make(&self, spec: &Spec, progress: &Progress) -> Result<Created> {
         let mut timings = BTreeMap::new();
         let mut time = |phase: &str, since: Instant| {
@@ -35,12 +37,19 @@ impl Docker {
         };
         let mut variant = Variant { init: true, entrypoint: true };
         let mut fetched = false;
+        let since = Instant::now();
+        self.make_volumes(spec).await?;
+        time("create", since);
         let workspace = loop {
             let since = Instant::now();
             let answer = self.send_create(spec, variant).await?;
             time("create", since);
             let id = match answer {
                 Answer::Made(id) => id,
+                Answer::NoInit => {
+                    variant = Variant { init: false, ..variant };
+                    continue;
+                }
                 Answer::NoImage(message) if fetched => {
                     return Err(Error::new(
                         ErrorCode::ImageNotFound,
@@ -139,6 +148,17 @@ impl Docker {
         Ok(Created { workspace, new: true, timings })
     }
 
+    /// Makes the volumes that are not there, marked as this call's; both at once.
+    async fn make_volumes(&self, spec: &Spec) -> Result<()> {
+        let made = join_all(container::volumes(&spec.name).map(async |(volume, _)| {
+            let body = container::volume_body(spec, &volume);
+            let made = self.engine.docker.create_volume(body).await;
+            made.map_err(|error| self.engine.explain(error, &format!("create the volume {volume}")))
+        }))
+        .await;
+        made.into_iter().collect::<Result<Vec<_>>>().map(drop)
+    }
+
     async fn send_create(&self, spec: &Spec, variant: Variant) -> Result<Answer> {
         let doing = format!("create the container of workspace {}", spec.name);
         let options = CreateContainerOptionsBuilder::new().name(&spec.name).build();
@@ -155,6 +175,9 @@ impl Docker {
             }
             Err(Bollard::DockerResponseServerError { status_code: 404, message }) => Ok(Answer::NoImage(message)),
             Err(Bollard::DockerResponseServerError { status_code: 409, message }) => Ok(Answer::NameInUse(message)),
+            Err(Bollard::DockerResponseServerError { message, .. }) if variant.init && lacks_init(&message) => {
+                Ok(Answer::NoInit)
+            }
             Err(error) => Err(self.engine.explain(error, &doing)),
         }
     }
@@ -193,6 +216,11 @@ impl Docker {
         }
         Err(error)
     }
+}
+
+/// Whether an engine says that the init it would put before the command is not installed. Ours ends on SIGTERM anyway.
+fn lacks_init(message: &str) -> bool {
+    ["docker-init", "catatonit", "init binary"].iter().any(|word| message.contains(word))
 }
 
 fn no_shell(spec: &Spec, cause: &str) -> Error {

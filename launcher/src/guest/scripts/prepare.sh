@@ -7,9 +7,9 @@ case $1 in *:*) group=${1#*:} ;; esac
 
 # Sets uid and gid from the account of that name or number; false when there is none.
 account() {
-  while IFS=: read -r name _ number primary _; do
-    if [ "$name" = "$1" ] || [ "$number" = "$1" ]; then
-      uid=$number gid=$primary
+  while IFS=: read -r entry _ entry_uid entry_gid _; do
+    if [ "$entry" = "$1" ] || [ "$entry_uid" = "$1" ]; then
+      uid=$entry_uid gid=$entry_gid
       return 0
     fi
   done </etc/passwd
@@ -17,9 +17,9 @@ account() {
 }
 
 free_number() {
-  number=1000
-  while account "$number"; do number=$((number + 1)); done
-  printf '%s' "$number"
+  candidate=1000
+  while account "$candidate"; do candidate=$((candidate + 1)); done
+  printf '%s' "$candidate"
 }
 
 uid='' gid=''
@@ -32,9 +32,9 @@ if ! account "$user"; then
       [ "$4" = default ] || exit 80
       uid=$(free_number) gid=$uid
       shell=/bin/sh
-      for candidate in /bin/zsh /bin/bash; do
-        if [ -x "$candidate" ]; then
-          shell=$candidate
+      for program in /bin/zsh /bin/bash; do
+        if [ -x "$program" ]; then
+          shell=$program
           break
         fi
       done
