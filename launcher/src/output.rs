@@ -158,12 +158,12 @@ impl Output {
         }
     }
 
-    /// What `create` says on stderr at its end: with a document the summary, and always what to do next.
+    /// What `create` says on stderr at its end: what to do next, and, with a document on stdout, the summary last.
     pub fn create_notes(&self, report: &CreateReport) {
+        command::create::next_steps(report, &self.progress);
         if self.json {
             human::create_summary(report).lines().for_each(|line| self.progress.note(line));
         }
-        command::create::next_steps(report, &self.progress);
     }
 
     fn error_document(&self, error: &Error) -> ErrorDocument {

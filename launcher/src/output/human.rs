@@ -37,7 +37,7 @@ pub(super) fn create_summary(report: &CreateReport) -> String {
 impl Human for CreateReport {
     fn human(&self, _: Terminal) -> String {
         let tunnel = self.tunnel.as_ref().map(tunnel_lines).unwrap_or_default();
-        create_summary(self) + &tunnel
+        tunnel + &create_summary(self)
     }
 }
 

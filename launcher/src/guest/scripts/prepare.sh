@@ -22,6 +22,17 @@ free_number() {
   printf '%s' "$candidate"
 }
 
+# Two creates of one workspace may be here at once, and one account is enough. A lock that outlived its holder is
+# passed by after ten seconds.
+lock=/.agent-workspace-prepare
+tries=0
+until mkdir "$lock" 2>/dev/null; do
+  tries=$((tries + 1))
+  [ "$tries" -le 100 ] || break
+  sleep 0.1 2>/dev/null || sleep 1
+done
+trap 'rmdir "$lock" 2>/dev/null' EXIT
+
 uid='' gid=''
 if ! [ -e /etc/passwd ]; then
   printf 'root:x:0:0:root:/root:/bin/sh\n' >/etc/passwd
