@@ -65,6 +65,8 @@ pub async fn run(app: &App, request: Request) -> Result<CreateReport> {
     let mut workspace = created.workspace;
     let mut timings = created.timings;
     if !created.new {
+        // It is another call's, and so is what carries that call's mark.
+        app.undo.keep_everything();
         if fail_if_exists {
             return Err(Error::new(ErrorCode::WorkspaceExists, format!("workspace {} exists", workspace.name))
                 .detail("workspace", workspace.name.clone())

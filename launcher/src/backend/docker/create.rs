@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use agent_workspace_contract::{ErrorCode, WorkspaceStatus};
 use bollard::errors::Error as Bollard;
@@ -16,6 +16,9 @@ use crate::error::{Error, Result};
 use crate::guest::prepare;
 use crate::output::{Progress, warning};
 use crate::workspace::ImageRef;
+
+/// How long a name may be taken by a container that cannot be seen: on slow storage, creating takes a while.
+const SETTLE: Duration = Duration::from_secs(30);
 
 /// How a request to create a container was answered.
 enum Answer {
@@ -37,6 +40,7 @@ impl Docker {
         };
         let mut variant = Variant { init: true, entrypoint: true };
         let mut fetched = false;
+        let mut taken_since: Option<Instant> = None;
         let since = Instant::now();
         self.make_volumes(spec).await?;
         time("create", since);
@@ -72,12 +76,21 @@ impl Docker {
                         if !existing.marked && existing.volumes.is_empty() {
                             return Err(not_ours(&existing.name));
                         }
+                        if container::volumes(&spec.name).iter().any(|(volume, _)| !existing.volumes.contains(volume)) {
+                            // It does without a volume that was made for it a moment ago.
+                            self.discard(&spec.create_id).await?;
+                        }
                         return Ok(Created { workspace: existing, new: false, timings });
+                    }
+                    // Engines reserve a name before the container can be seen, and for a while after it is gone.
+                    None if taken_since.get_or_insert_with(Instant::now).elapsed() < SETTLE => {
+                        tokio::time::sleep(Duration::from_millis(50)).await;
+                        continue;
                     }
                     None => {
                         return Err(Error::new(
                             ErrorCode::ContainerVanished,
-                            format!("workspace {} is being removed", spec.name),
+                            format!("another program is making or removing workspace {}", spec.name),
                         )
                         .cause(message)
                         .hint("try again in a moment"));
