@@ -53,13 +53,18 @@ pub async fn run(machine: &dyn Machine, clone: &Clone, progress: &Progress) -> R
         flag(clone.submodules),
         flag(clone.token.is_some()),
         &clone.id,
-        flag(progress.lively()),
+        flag(progress.wants_passing()),
     ];
     progress.step("clone_started", &format!("cloning {url}"));
     let command = Command::script(SCRIPT, &args).reading(clone.token.clone());
     let mut lines = Lines::default();
-    let output =
-        machine.run(command, &mut |bytes| lines.feed(bytes, |line| progress.detail("clone_progress", line))).await?;
+    let mut listener = |bytes: &[u8]| {
+        lines.feed(bytes, |line, end| match end {
+            b'\r' => progress.passing("clone_progress", line),
+            _ => progress.detail("clone_progress", line),
+        });
+    };
+    let output = machine.run(command, &mut listener).await?;
     if output.status == 0 {
         return Ok(reported(&output.stdout, "result") == Some("cloned"));
     }
@@ -169,10 +174,11 @@ fn last_words(text: &str) -> String {
 struct Lines(Vec<u8>);
 
 impl Lines {
-    fn feed(&mut self, bytes: &[u8], mut line: impl FnMut(&str)) {
+    /// Gives each line that is whole, with the byte that ended it.
+    fn feed(&mut self, bytes: &[u8], mut line: impl FnMut(&str, u8)) {
         for byte in bytes {
             if matches!(byte, b'\n' | b'\r') {
-                line(&String::from_utf8_lossy(&self.0));
+                line(&String::from_utf8_lossy(&self.0), *byte);
                 self.0.clear();
             } else if self.0.len() < 4096 {
                 self.0.push(*byte);
@@ -228,8 +234,8 @@ mod tests {
         let text = b"one\rtwo\nthree\n";
         for cut in 0..text.len() {
             let (mut lines, mut seen) = (Lines::default(), Vec::new());
-            lines.feed(&text[..cut], |line| seen.push(line.to_owned()));
-            lines.feed(&text[cut..], |line| seen.push(line.to_owned()));
+            lines.feed(&text[..cut], |line, _| seen.push(line.to_owned()));
+            lines.feed(&text[cut..], |line, _| seen.push(line.to_owned()));
             assert_eq!(seen, ["one", "two", "three"]);
         }
     }

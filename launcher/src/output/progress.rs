@@ -1,6 +1,7 @@
 //! What is said on stderr while a command works: lines for people, or events for programs.
 
 use std::io::Write;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use agent_workspace_contract::Warning;
@@ -16,22 +17,24 @@ pub struct Progress {
     quiet: bool,
     events: bool,
     terminal: bool,
+    /// Whether the line at the cursor is one that the next may overwrite.
+    passing: Arc<AtomicBool>,
     warnings: Arc<Mutex<Vec<Warning>>>,
 }
 
 impl Progress {
     /// Progress in the form that argv asks for. In event form the first event is the version.
     pub fn new(quiet: bool, events: bool, terminal: bool) -> Self {
-        let progress = Self { quiet, events, terminal, warnings: Arc::default() };
+        let progress = Self { quiet, events, terminal, passing: Arc::default(), warnings: Arc::default() };
         if events {
             progress.event("version", json!({ "version": capabilities::VERSION }));
         }
         progress
     }
 
-    /// Whether moving lines make sense.
-    pub fn lively(&self) -> bool {
-        self.terminal && !self.quiet && !self.events
+    /// Whether anybody can use a line that the next one overwrites: a person at a terminal, or a program that draws.
+    pub fn wants_passing(&self) -> bool {
+        !self.quiet && (self.terminal || self.events)
     }
 
     /// Says what begins now; `event` is its name for programs.
@@ -53,6 +56,16 @@ impl Progress {
             self.event(event, json!({ "line": line }));
         } else {
             self.say(&format!("  {line}"));
+        }
+    }
+
+    /// Passes on a line that the next one overwrites, such as a percentage.
+    pub fn passing(&self, event: &str, line: &str) {
+        if self.events {
+            self.detail(event, line);
+        } else if self.wants_passing() {
+            write(&format!("\r\x1b[2K  {}", printable(line)));
+            self.passing.store(true, Ordering::Relaxed);
         }
     }
 
@@ -100,13 +113,18 @@ impl Progress {
         if let Some(hint) = error.hint_text() {
             text += &format!("hint: {}\n", printable(hint));
         }
-        write(&text);
+        write(&format!("{}{text}", self.cleared()));
     }
 
     fn say(&self, line: &str) {
         if !self.quiet {
-            write(&format!("{line}\n"));
+            write(&format!("{}{line}\n", self.cleared()));
         }
+    }
+
+    /// What takes a passing line away, if there is one at the cursor.
+    fn cleared(&self) -> &'static str {
+        if self.passing.swap(false, Ordering::Relaxed) { "\r\x1b[2K" } else { "" }
     }
 
     fn event(&self, event: &str, fields: Value) {
