@@ -97,3 +97,17 @@ impl std::error::Error for Error {}
 pub fn usage(message: impl Into<String>) -> Error {
     Error::new(ErrorCode::Usage, message)
 }
+
+/// Whether an engine's or git's message says that no space is left. Neither says it in any other way.
+pub fn is_disk_full(message: &str) -> bool {
+    ["no space left on device", "No space left on device", "disk quota exceeded", "Disk quota exceeded"]
+        .iter()
+        .any(|words| message.contains(words))
+}
+
+/// No space is left where a workspace keeps its files. `doing` completes "could not ...".
+pub fn disk_full(doing: &str, message: &str) -> Error {
+    Error::new(ErrorCode::DiskFull, format!("could not {doing}: no space is left on the disk of the workspaces"))
+        .cause(message.to_owned())
+        .hint("see what takes the space: docker system df")
+}

@@ -13,7 +13,6 @@ pub use human::{Human, Terminal};
 pub use progress::Progress;
 
 use crate::capabilities;
-use crate::command;
 use crate::error::{Error, Result};
 use crate::host::Host;
 
@@ -160,7 +159,7 @@ impl Output {
 
     /// What `create` says on stderr at its end: what to do next, and, with a document on stdout, the summary last.
     pub fn create_notes(&self, report: &CreateReport) {
-        command::create::next_steps(report, &self.progress);
+        human::next_steps(report).iter().for_each(|line| self.progress.note(line));
         if self.json {
             human::create_summary(report).lines().for_each(|line| self.progress.note(line));
         }

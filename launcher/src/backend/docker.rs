@@ -6,7 +6,7 @@ mod container;
 mod create;
 mod endpoint;
 mod engine;
-pub(crate) mod errors;
+mod errors;
 pub mod image;
 mod machine;
 mod terminal;
@@ -130,6 +130,15 @@ impl Docker {
             }
             Err(error) => Err(self.engine.explain(error, &format!("remove the container {name}"))),
         }
+    }
+
+    /// Removes the volumes that carry the mark of one call. Returns those that are in use by now.
+    async fn discard_volumes(&self, create_id: &str) -> Result<Vec<FailedItem>> {
+        let filters = json!({ "label": [format!("{LABEL_CREATE_ID}={create_id}")] });
+        let volumes = self.volumes_by(filters, "undo what this call has made").await?;
+        let mut removal = Removal::default();
+        self.remove_volumes(&volumes, &mut removal).await;
+        Ok(removal.failed)
     }
 
     /// Removes volumes, all at once. Those that are not there are no news.
@@ -257,10 +266,8 @@ impl Backend for Docker {
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
-        let mut removal = Removal::default();
-        let volumes = self.volumes_by(filters, doing).await?;
-        self.remove_volumes(&volumes, &mut removal).await;
-        match removal.failed.first() {
+        let failed = self.discard_volumes(create_id).await?;
+        match failed.first() {
             None => Ok(()),
             Some(failed) => {
                 Err(Error::new(ErrorCode::EngineError, format!("volume {}: {}", failed.id, failed.message)))

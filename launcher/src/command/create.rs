@@ -16,7 +16,7 @@ use crate::error::{Error, Result};
 use crate::guest::clone::{self, Clone};
 use crate::guest::{prepare, unsaved_work};
 use crate::host;
-use crate::output::{Progress, warning};
+use crate::output::warning;
 use crate::workspace::{Prefix, RepoSpec, TunnelName, WorkspaceName, name};
 
 /// How often a name made of the time is made anew when another create was faster.
@@ -235,22 +235,6 @@ async fn open_tunnel(app: &App, workspace: &Workspace, mode: tunnel::Mode, creat
 
 fn elapsed(since: Instant) -> u64 {
     u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX)
-}
-
-/// What a person does next in a workspace that is ready, a line each.
-pub fn next_steps(report: &CreateReport, progress: &Progress) {
-    progress.note("next:");
-    progress.note(&format!("  enter it:  {}", shell_words(&report.transport.tty, "sh")));
-    progress.note(&format!("  stop it:   agent-workspace stop {}", report.workspace));
-    progress.note(&format!("  remove it: agent-workspace rm {}", report.workspace));
-}
-
-fn shell_words(prefix: &[String], command: &str) -> String {
-    let quoted = prefix.iter().map(|word| {
-        let plain = word.chars().all(|c| c.is_ascii_alphanumeric() || "-_./:=@".contains(c)) && !word.is_empty();
-        if plain { word.clone() } else { format!("'{}'", word.replace('\'', r"'\''")) }
-    });
-    quoted.chain([command.to_owned()]).collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]

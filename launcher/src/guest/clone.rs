@@ -2,8 +2,7 @@
 
 use agent_workspace_contract::ErrorCode;
 
-use crate::backend::docker::errors::{disk_full, is_disk_full};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, disk_full, is_disk_full};
 use crate::guest::{failed, reported};
 use crate::machine::{Command, Machine, Output, Secret};
 use crate::output::Progress;

@@ -19,9 +19,14 @@ pub async fn run(machine: &dyn Machine, user: &str, asked_for: bool) -> Result<(
     let output = machine.run(command.run_by(Who::Root), &mut |_| {}).await?;
     match output.status {
         0 => Ok(()),
-        NO_USER => Err(Error::new(ErrorCode::ImageUnusable, format!("the image has no user {user:?}"))
-            .detail("user", user)
-            .hint("name a user that the image has, or a number: --user 1000")),
+        NO_USER => Err(no_user(user)),
         _ => Err(failed("prepare the workspace's user and folders", &output)),
     }
+}
+
+/// A user that was asked for is not in the image.
+pub fn no_user(user: &str) -> Error {
+    Error::new(ErrorCode::ImageUnusable, format!("the image has no user {user:?}"))
+        .detail("user", user)
+        .hint("name a user that the image has, or a number: --user 1000")
 }

@@ -34,6 +34,20 @@ pub(super) fn create_summary(report: &CreateReport) -> String {
     format!("workspace: {}\nrepo: {repo}\npath: {}\n", report.workspace, report.path)
 }
 
+/// What a person does next in a workspace that is ready, a line each.
+pub(super) fn next_steps(report: &CreateReport) -> [String; 4] {
+    let words = report.transport.tty.iter().map(|word| {
+        let plain = word.chars().all(|c| c.is_ascii_alphanumeric() || "-_./:=@".contains(c)) && !word.is_empty();
+        if plain { word.clone() } else { format!("'{}'", word.replace('\'', r"'\''")) }
+    });
+    [
+        "next:".to_owned(),
+        format!("  enter it:  {} sh", words.collect::<Vec<_>>().join(" ")),
+        format!("  stop it:   agent-workspace stop {}", report.workspace),
+        format!("  remove it: agent-workspace rm {}", report.workspace),
+    ]
+}
+
 impl Human for CreateReport {
     fn human(&self, _: Terminal) -> String {
         let tunnel = self.tunnel.as_ref().map(tunnel_lines).unwrap_or_default();

@@ -9,7 +9,7 @@ use bollard::errors::Error as Bollard;
 use bollard::query_parameters::CreateContainerOptionsBuilder;
 use futures_util::future::join_all;
 
-use super::container::{self, Inspected, Variant};
+use super::container::{self, Inspected, LABEL_CREATE_ID, Variant};
 use super::{Docker, image, not_ours};
 use crate::backend::{Backend, Created, Spec};
 use crate::error::{Error, Result};
@@ -42,7 +42,7 @@ impl Docker {
         let mut fetched = false;
         let mut taken_since: Option<Instant> = None;
         let since = Instant::now();
-        self.make_volumes(spec).await?;
+        let volumes_made = self.make_volumes(spec).await?;
         time("create", since);
         let workspace = loop {
             let since = Instant::now();
@@ -76,9 +76,9 @@ impl Docker {
                         if !existing.marked && existing.volumes.is_empty() {
                             return Err(not_ours(&existing.name));
                         }
-                        if container::volumes(&spec.name).iter().any(|(volume, _)| !existing.volumes.contains(volume)) {
-                            // It does without a volume that was made for it a moment ago.
-                            self.discard(&spec.create_id).await?;
+                        if volumes_made {
+                            // What is there does without them, or shares them with the create that is making it.
+                            self.discard_volumes(&spec.create_id).await?;
                         }
                         return Ok(Created { workspace: existing, new: false, timings });
                     }
@@ -161,15 +161,17 @@ impl Docker {
         Ok(Created { workspace, new: true, timings })
     }
 
-    /// Makes the volumes that are not there, marked as this call's; both at once.
-    async fn make_volumes(&self, spec: &Spec) -> Result<()> {
-        let made = join_all(container::volumes(&spec.name).map(async |(volume, _)| {
+    /// Makes the volumes that are not there, marked as this call's; both at once. Returns whether one was made.
+    async fn make_volumes(&self, spec: &Spec) -> Result<bool> {
+        let volumes = join_all(container::volumes(&spec.name).map(async |(volume, _)| {
             let body = container::volume_body(spec, &volume);
             let made = self.engine.docker.create_volume(body).await;
             made.map_err(|error| self.engine.explain(error, &format!("create the volume {volume}")))
         }))
-        .await;
-        made.into_iter().collect::<Result<Vec<_>>>().map(drop)
+        .await
+        .into_iter()
+        .collect::<Result<Vec<_>>>()?;
+        Ok(volumes.iter().any(|volume| volume.labels.get(LABEL_CREATE_ID) == Some(&spec.create_id)))
     }
 
     async fn send_create(&self, spec: &Spec, variant: Variant) -> Result<Answer> {
@@ -220,6 +222,9 @@ impl Docker {
         }
         if cause.contains("network") && cause.contains("not found") {
             return Err(no_network(spec, &cause));
+        }
+        if ["unable to find user", "unknown user", "unable to find group"].iter().any(|words| cause.contains(words)) {
+            return Err(prepare::no_user(spec.user.as_deref().unwrap_or_default()).cause(cause));
         }
         if cause.contains("executable file not found") || cause.contains("no such file or directory") {
             if variant.entrypoint && !cause.contains("\"sh\"") {

@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 
 use super::endpoint::{Address, Endpoint};
 use super::engine::Unanswered;
-use crate::error::Error;
+use crate::error::{Error, disk_full, is_disk_full};
 
 /// A failed call of bollard's. `doing` completes "could not …".
 pub(super) fn explain(endpoint: &Endpoint, error: bollard::errors::Error, doing: &str) -> Error {
@@ -55,20 +55,6 @@ pub(super) fn stream(_: &Endpoint, message: &str, doing: &str) -> Error {
         return disk_full(doing, message);
     }
     Error::new(ErrorCode::EngineError, format!("could not {doing}")).cause(message.to_owned())
-}
-
-/// Whether an engine's or git's message says that no space is left.
-pub(crate) fn is_disk_full(message: &str) -> bool {
-    message.contains("no space left on device")
-        || message.contains("No space left on device")
-        || message.contains("disk quota exceeded")
-}
-
-/// No space is left.
-pub(crate) fn disk_full(doing: &str, message: &str) -> Error {
-    Error::new(ErrorCode::DiskFull, format!("could not {doing}: no space is left on the engine's disk"))
-        .cause(message.to_owned())
-        .hint("see what takes the space: docker system df")
 }
 
 /// Something that is not an engine answered, or an engine answered nonsense.

@@ -10,8 +10,7 @@ use bytes::Bytes;
 use futures_util::StreamExt;
 
 use super::engine::Engine;
-use super::errors;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, disk_full, is_disk_full};
 use crate::output::Progress;
 use crate::workspace::ImageRef;
 
@@ -66,8 +65,8 @@ fn not_found(image: &ImageRef, cause: &str) -> Error {
 }
 
 fn pull_failed(image: &ImageRef, message: &str, doing: &str) -> Error {
-    if errors::is_disk_full(message) {
-        return errors::disk_full(doing, message);
+    if is_disk_full(message) {
+        return disk_full(doing, message);
     }
     let lower = message.to_ascii_lowercase();
     if lower.contains("unauthorized") || lower.contains("authentication required") || lower.contains("no basic auth") {
@@ -139,8 +138,8 @@ pub(super) async fn build(
 }
 
 fn build_failed(tag: &ImageRef, base: &ImageRef, message: &str, tail: &[String], doing: &str) -> Error {
-    if errors::is_disk_full(message) {
-        return errors::disk_full(doing, message);
+    if is_disk_full(message) {
+        return disk_full(doing, message);
     }
     let error = Error::new(ErrorCode::ImageBuildFailed, format!("could not build image {}", tag.as_str()))
         .cause(message.trim().to_owned())
