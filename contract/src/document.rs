@@ -76,16 +76,6 @@ pub struct ErrorBody {
     pub details: serde_json::Map<String, serde_json::Value>,
 }
 
-/// A document of either kind, as the output room writes it.
-#[derive(Clone, Debug, Serialize)]
-#[serde(untagged)]
-pub enum Answer<R> {
-    /// The command did what was asked.
-    Success(Box<Success<R>>),
-    /// It did not.
-    Error(Box<ErrorDocument>),
-}
-
 impl<R> Success<R> {
     /// Wraps a report in the envelope of a command spelled `command`.
     pub fn new(version: &str, capabilities: Vec<String>, command: &str, report: R, warnings: Vec<Warning>) -> Self {

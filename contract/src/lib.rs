@@ -14,7 +14,7 @@ pub mod schema;
 
 pub use capability::Capability;
 pub use code::ErrorCode;
-pub use document::{Answer, ErrorBody, ErrorDocument, Success, Warning};
+pub use document::{ErrorBody, ErrorDocument, Success, Warning};
 pub use env::EnvVar;
 pub use exit::Exit;
 pub use report::{

@@ -19,6 +19,8 @@ use crate::workspace::{ImageRef, WorkspaceName};
 pub const WORK: &str = "/work";
 /// The home of a workspace's user, whoever that is.
 pub const HOME: &str = "/home/agent";
+/// What the agent image is built on when nothing else is asked for.
+pub const DEFAULT_BASE: &str = "debian:bookworm-slim";
 /// The user of a workspace whose image does not say otherwise.
 pub const USER: &str = "agent";
 
@@ -37,6 +39,8 @@ pub struct Spec {
     pub default_image: bool,
     /// `owner/repo`.
     pub repo: Option<String>,
+    /// The repository's host.
+    pub repo_host: Option<String>,
     /// The clone, or the work folder.
     pub path: String,
     /// The user asked for.
@@ -59,6 +63,9 @@ pub struct Spec {
 pub struct RecordedSpec {
     /// The image as asked for.
     pub image: String,
+    /// The repository's host.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub repo_host: Option<String>,
     /// The clone, or the work folder.
     pub path: String,
     /// The user asked for.
@@ -85,6 +92,7 @@ impl From<&Spec> for RecordedSpec {
     fn from(spec: &Spec) -> Self {
         Self {
             image: spec.image.as_str().to_owned(),
+            repo_host: spec.repo_host.clone(),
             path: spec.path.clone(),
             user: spec.user.clone(),
             nano_cpus: spec.nano_cpus,
@@ -117,8 +125,12 @@ pub struct Workspace {
     pub user: String,
     /// Whether the image is made for workspaces, so that nothing has to be prepared in it.
     pub ready_made: bool,
-    /// Whether it carries our mark; false for a workspace of an old launcher that is known by its name alone.
+    /// Whether it carries the mark of workspaces; false for one of an old launcher that is known by its name alone.
     pub marked: bool,
+    /// Whether it has no label at all, as containers of the oldest launchers have none.
+    pub unlabelled: bool,
+    /// Whether this launcher, in whichever version, made it, and so its user and folders.
+    pub made_by_us: bool,
     /// Volumes of its own, by the names the launcher gives.
     pub volumes: Vec<String>,
     /// What was asked for when it was made.
@@ -149,7 +161,7 @@ pub struct Removal {
     pub failed: Vec<FailedItem>,
 }
 
-/// Proof that destroying was asked for, or that nothing would be lost. Made by `rm` alone.
+/// Says why removing destroys nothing that was not meant to go. `remove` cannot be called without saying it.
 #[derive(Debug)]
 pub struct Confirmed(());
 
@@ -165,7 +177,7 @@ impl Confirmed {
     }
 
     /// Nothing unsaved was found.
-    pub fn nothing_to_lose(unsaved: &[crate::guest::unsaved_work::Unsaved]) -> Option<Self> {
+    pub fn nothing_to_lose<T>(unsaved: &[T]) -> Option<Self> {
         unsaved.is_empty().then_some(Self(()))
     }
 }

@@ -17,10 +17,11 @@ pub mod tunnel;
 
 use std::sync::Arc;
 
-use agent_workspace_contract::{EnvVar, ErrorCode, Transport, WorkspaceRow};
+use agent_workspace_contract::{EnvVar, ErrorCode, Transport, WorkspaceRow, WorkspaceStatus};
 
 use crate::backend::{Backend, WORK, Workspace};
 use crate::error::{Error, Result};
+use crate::guest::prepare;
 use crate::host::Host;
 use crate::output::Progress;
 use crate::undo::Undo;
@@ -66,6 +67,34 @@ impl App {
     /// `workspace_not_found`, `name_taken`, or the backend's own.
     pub async fn find(&self, name: &WorkspaceName) -> Result<Workspace> {
         self.backend.find(name).await?.ok_or_else(|| not_found(name))
+    }
+
+    /// Starts a workspace that does not run, and prepares one whose create was cut off before it did. Returns whether
+    /// that changed anything.
+    ///
+    /// # Errors
+    /// The backend's own, and those of preparing.
+    pub async fn make_running(&self, workspace: &Workspace) -> Result<bool> {
+        if workspace.status == WorkspaceStatus::Running {
+            return Ok(false);
+        }
+        let changed = self.backend.start(workspace).await?;
+        if workspace.status == WorkspaceStatus::Creating {
+            self.prepare(workspace).await?;
+        }
+        Ok(changed)
+    }
+
+    /// Makes sure of the user and the folders of a workspace that runs. Costs nothing when its image has them.
+    ///
+    /// # Errors
+    /// Those of preparing.
+    pub async fn prepare(&self, workspace: &Workspace) -> Result<()> {
+        let asked_for = workspace.recorded.as_ref().is_some_and(|recorded| recorded.user.is_some());
+        if !workspace.made_by_us || (workspace.ready_made && !asked_for) {
+            return Ok(());
+        }
+        prepare::run(&*self.backend.machine(workspace), &workspace.user, asked_for).await
     }
 
     /// A workspace as documents show it.

@@ -20,6 +20,9 @@ pub struct Host {
     stdin_terminal: bool,
     stdout_terminal: bool,
     stderr_terminal: bool,
+    columns: Option<u16>,
+    /// A bit for each signal that is ignored, the lowest for signal 1.
+    ignored_signals: u64,
 }
 
 impl Host {
@@ -33,6 +36,8 @@ impl Host {
             stdin_terminal: std::io::stdin().is_terminal(),
             stdout_terminal: std::io::stdout().is_terminal(),
             stderr_terminal: std::io::stderr().is_terminal(),
+            columns: rustix::termios::tcgetwinsize(rustix::stdio::stdout()).ok().map(|size| size.ws_col),
+            ignored_signals: ignored_signals().unwrap_or(0),
         }
     }
 
@@ -103,10 +108,27 @@ impl Host {
         self.stdout_terminal
     }
 
+    /// Width of the terminal that stdout is, if it is one.
+    pub fn columns(&self) -> Option<u16> {
+        self.columns
+    }
+
+    /// Whether a signal, by its number, was ignored when the process began.
+    pub fn ignores_signal(&self, number: i32) -> bool {
+        (1..=64).contains(&number) && self.ignored_signals >> (number - 1) & 1 == 1
+    }
+
     /// Whether stderr is a terminal.
     pub fn stderr_terminal(&self) -> bool {
         self.stderr_terminal
     }
+}
+
+/// The kernel's word on which signals are ignored; `None` where it does not say.
+fn ignored_signals() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"))?;
+    u64::from_str_radix(mask.trim(), 16).ok()
 }
 
 /// The time now.

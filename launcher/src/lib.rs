@@ -14,7 +14,7 @@ pub mod output;
 pub mod undo;
 pub mod workspace;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use agent_workspace_contract::{ErrorCode, Exit, HelpReport, VersionReport};
@@ -27,7 +27,7 @@ use crate::command::App;
 use crate::error::{Error, Result, usage};
 pub use crate::host::Host;
 use crate::output::{Early, Output};
-use crate::undo::Undo;
+use crate::undo::{Undo, Undone};
 
 /// How long undoing may take before the process ends all the same.
 const UNDO_LIMIT: Duration = Duration::from_secs(60);
@@ -125,13 +125,13 @@ fn engine<Q, R>(
         let app = App { backend, prefix, progress: output.progress().clone(), undo: Undo::default() };
         let result = tokio::select! {
             biased;
-            error = interrupted() => Err(error),
+            error = interrupted(host) => Err(error),
             error = expired(timeout) => Err(error),
             result = run(&app, request) => result,
         };
         match result {
             Ok(report) => Ok(report),
-            Err(error) => Err(take_back(&app, error).await),
+            Err(error) => Err(take_back(&app, host, error).await),
         }
     });
     // A thread that waits for the keyboard must not hold up the end.
@@ -139,12 +139,23 @@ fn engine<Q, R>(
     result
 }
 
-/// Undoes what a failed command has made, and says in its error what could not be undone.
-async fn take_back(app: &App, error: Error) -> Error {
-    let left = match tokio::time::timeout(UNDO_LIMIT, app.undo.run()).await {
-        Ok(left) => left,
-        Err(_) => vec!["undoing took too long".to_owned()],
-    };
+/// Undoes what a failed command has made, and says in its error what was undone, what could not be, and what stays.
+async fn take_back(app: &App, host: &Host, error: Error) -> Error {
+    let undone = Mutex::new(Undone::default());
+    tokio::select! {
+        () = app.undo.run(&undone) => {}
+        () = tokio::time::sleep(UNDO_LIMIT) => {}
+        // Who asks a second time wants it to end now.
+        _ = interrupted(host) => {}
+    }
+    let Undone { done, left, kept } = undone.into_inner().unwrap_or_default();
+    let mut error = error;
+    if !done.is_empty() {
+        error = error.detail("undone", done);
+    }
+    if let Some(kept) = kept {
+        error = error.cause(format!("workspace {kept} is finished and stays")).detail("workspace", kept);
+    }
     if left.is_empty() {
         return error;
     }
@@ -152,17 +163,21 @@ async fn take_back(app: &App, error: Error) -> Error {
     left.into_iter().fold(error, |error, left| error.cause(format!("could not undo: {left}")))
 }
 
-/// The error of the first signal that asks the process to end. Never, if none comes.
-async fn interrupted() -> Error {
-    let error = |code, name: &str| Error::new(code, format!("interrupted by {name}; what had been made was removed"));
-    let signals = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()].map(signal);
-    let [Ok(mut int), Ok(mut term), Ok(mut hup)] = signals else {
-        return std::future::pending().await;
+/// The error of the first signal that asks the process to end. Never, if none comes. Signals that were ignored when
+/// the process began stay so: `nohup` means it.
+async fn interrupted(host: &Host) -> Error {
+    let first = |kind: SignalKind, code, name: &'static str| async move {
+        if host.ignores_signal(kind.as_raw_value()) {
+            return std::future::pending().await;
+        }
+        let Ok(mut signals) = signal(kind) else { return std::future::pending().await };
+        signals.recv().await;
+        Error::new(code, format!("interrupted by {name}")).hint("see what there is: agent-workspace ls")
     };
     tokio::select! {
-        _ = int.recv() => error(ErrorCode::Interrupted, "SIGINT"),
-        _ = term.recv() => error(ErrorCode::Terminated, "SIGTERM"),
-        _ = hup.recv() => error(ErrorCode::Terminated, "SIGHUP"),
+        error = first(SignalKind::interrupt(), ErrorCode::Interrupted, "SIGINT") => error,
+        error = first(SignalKind::terminate(), ErrorCode::Terminated, "SIGTERM") => error,
+        error = first(SignalKind::hangup(), ErrorCode::Terminated, "SIGHUP") => error,
     }
 }
 
@@ -170,7 +185,7 @@ async fn interrupted() -> Error {
 async fn expired(timeout: Option<Duration>) -> Error {
     let Some(timeout) = timeout else { return std::future::pending().await };
     tokio::time::sleep(timeout).await;
-    Error::new(ErrorCode::Timeout, "the time given by --timeout ran out; what had been made was removed")
+    Error::new(ErrorCode::Timeout, "the time given by --timeout ran out")
         .detail("timeout_ms", u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX))
         .hint("give more time: --timeout 10m")
 }

@@ -71,15 +71,10 @@ pub struct Output {
 impl Output {
     /// An output in the form that argv asks for.
     pub fn new(early: &Early, host: &Host) -> Self {
-        let columns = if host.stdout_terminal() {
-            rustix::termios::tcgetwinsize(rustix::stdio::stdout()).ok().map(|size| size.ws_col)
-        } else {
-            None
-        };
         Self {
             json: early.json,
             progress: Progress::new(early.quiet, early.events, host.stderr_terminal()),
-            terminal: Terminal { is: host.stdout_terminal(), columns },
+            terminal: Terminal { is: host.stdout_terminal(), columns: host.columns() },
             command: early.command.clone(),
         }
     }

@@ -2,15 +2,29 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 
 use crate::error::Result;
 
 type Action = Box<dyn FnOnce() -> Pin<Box<dyn Future<Output = Result<()>> + Send>> + Send>;
 
-/// Steps that have left something behind, each with the way to take it back.
+/// Steps that have left something behind, each with the way to take it back, and what is to stay.
 #[derive(Default)]
-pub struct Undo(Mutex<Vec<(String, Action)>>);
+pub struct Undo {
+    steps: Mutex<Vec<(String, Action)>>,
+    kept: Mutex<Option<String>>,
+}
+
+/// What became of what a command had made when it did not get to its end.
+#[derive(Debug, Default, PartialEq)]
+pub struct Undone {
+    /// What was taken back.
+    pub done: Vec<String>,
+    /// What could not be taken back, with the reason.
+    pub left: Vec<String>,
+    /// The workspace that was finished before, and stays.
+    pub kept: Option<String>,
+}
 
 impl Undo {
     /// Registers how to take back a step; `what` names what it left behind.
@@ -21,26 +35,43 @@ impl Undo {
         self.steps().push((what.into(), Box::new(move || Box::pin(action()))));
     }
 
-    /// Forgets every step: the command has done what it was asked for.
+    /// Forgets every step: what was made so far stays.
     pub fn keep_everything(&self) {
         self.steps().clear();
     }
 
-    /// Takes every step back, the last one first. Returns what could not be taken back, with the reason.
-    pub async fn run(&self) -> Vec<String> {
+    /// Forgets every step, and remembers the workspace that is finished though the command goes on.
+    pub fn keep_workspace(&self, name: &str) {
+        self.keep_everything();
+        *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = Some(name.to_owned());
+    }
+
+    /// Takes every step back, the last one first. A step that is begun is counted as left until it has ended, so that
+    /// a caller who loses patience can ask what is left.
+    pub async fn run(&self, undone: &Mutex<Undone>) {
+        let report = || undone.lock().unwrap_or_else(PoisonError::into_inner);
+        report().kept.clone_from(&*self.kept.lock().unwrap_or_else(PoisonError::into_inner));
         let steps = std::mem::take(&mut *self.steps());
-        let mut left = Vec::new();
+        report().left = steps.iter().rev().map(|(what, _)| what.clone()).collect();
+        let mut failed = Vec::new();
         for (what, action) in steps.into_iter().rev() {
-            if let Err(error) = action().await {
-                left.push(format!("{what}: {error}"));
+            let result = action().await;
+            let mut report = report();
+            report.left.retain(|left| *left != what);
+            match result {
+                Ok(()) => report.done.push(what),
+                Err(error) => {
+                    let cause = error.causes().first().map(|cause| format!(": {cause}")).unwrap_or_default();
+                    failed.push(format!("{what}: {error}{cause}"));
+                }
             }
         }
-        left
+        report().left.extend(failed);
     }
 
     fn steps(&self) -> std::sync::MutexGuard<'_, Vec<(String, Action)>> {
         // A panic while registering leaves the list whole, so a poisoned lock is as good as any.
-        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.steps.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -64,8 +95,13 @@ mod tests {
                 if step == "first" { Err(Error::new(ErrorCode::Internal, "no")) } else { Ok(()) }
             });
         }
-        assert_eq!(undo.run().await, ["first: no"]);
+        let undone = Mutex::default();
+        undo.run(&undone).await;
         assert_eq!(*order.lock().unwrap(), ["second", "first"]);
-        assert!(undo.run().await.is_empty(), "nothing is undone twice");
+        let expected = Undone { done: vec!["second".to_owned()], left: vec!["first: no".to_owned()], kept: None };
+        assert_eq!(*undone.lock().unwrap(), expected);
+        let again = Mutex::default();
+        undo.run(&again).await;
+        assert_eq!(*again.lock().unwrap(), Undone::default(), "nothing is undone twice");
     }
 }

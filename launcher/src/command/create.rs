@@ -14,13 +14,16 @@ use crate::backend::{RecordedSpec, Spec, WORK, Workspace};
 use crate::command::App;
 use crate::error::{Error, Result};
 use crate::guest::clone::{self, Clone};
-use crate::guest::{prepare, unsaved_work};
+use crate::guest::{joined, unsaved_work};
 use crate::host;
 use crate::output::warning;
 use crate::workspace::{Prefix, RepoSpec, TunnelName, WorkspaceName, name};
 
 /// How often a name made of the time is made anew when another create was faster.
 const NAME_TRIES: i64 = 60;
+
+/// For how many seconds a workspace may still be the work of the create that makes it.
+const WORK_IN_PROGRESS: i64 = 3600;
 
 /// Makes the workspace, or comes back to it; clones; opens the tunnel.
 ///
@@ -77,13 +80,14 @@ pub async fn run(app: &App, request: Request) -> Result<CreateReport> {
         workspace.problems.clear();
     }
 
+    let cloned = clone.is_some();
     let mut path = workspace.path.clone().unwrap_or_else(|| WORK.to_owned());
     if let Some(clone) = clone {
         path.clone_from(&spec.path);
-        clone_into(app, &workspace, &spec, clone, created.new, &mut timings).await?;
+        clone_into(app, &workspace, &spec, clone, &mut timings).await?;
     }
     // From here on it is the user's.
-    app.undo.keep_everything();
+    app.undo.keep_workspace(&workspace.name);
 
     workspace.path = Some(path.clone());
     let tunnel = match tunnel {
@@ -94,7 +98,8 @@ pub async fn run(app: &App, request: Request) -> Result<CreateReport> {
         transport: app.transport(&workspace),
         workspace: workspace.name,
         created: created.new,
-        repo: repo.map(|repo| repo.slug()).or(workspace.repo),
+        // What was asked for is there when it was cloned or just made; else what the workspace was made with.
+        repo: if cloned || created.new { repo.map(|repo| repo.slug()) } else { None }.or(workspace.repo),
         path,
         image: workspace.image.unwrap_or_else(|| spec.image.as_str().to_owned()),
         secrets: SecretsReport { enabled: false, dir: None, mount: None, codex_profile: None, readonly: false },
@@ -114,15 +119,21 @@ fn next_name(repo: Option<&RepoSpec>, tries: i64, prefix: &Prefix) -> Result<Str
 
 /// Makes an existing workspace running, after checking that it is the one that was meant.
 async fn return_to(app: &App, workspace: &Workspace, spec: &Spec, timings: &mut BTreeMap<String, u64>) -> Result<()> {
+    let recorded_host = workspace.recorded.as_ref().and_then(|recorded| recorded.repo_host.as_deref());
+    let other_host =
+        matches!((recorded_host, spec.repo_host.as_deref()), (Some(there), Some(wanted)) if there != wanted);
     if let (Some(there), Some(wanted)) = (&workspace.repo, &spec.repo)
-        && !there.eq_ignore_ascii_case(wanted)
+        && (other_host || !there.eq_ignore_ascii_case(wanted))
     {
+        let named =
+            |host: Option<&str>, repo: &str| host.map_or_else(|| repo.to_owned(), |host| format!("{host}/{repo}"));
+        let (there, wanted) = (named(recorded_host, there), named(spec.repo_host.as_deref(), wanted));
         return Err(Error::new(
             ErrorCode::SpecConflict,
             format!("workspace {} exists and is for {there}, not {wanted}", workspace.name),
         )
         .detail("workspace", workspace.name.clone())
-        .detail("repo", there.clone())
+        .detail("repo", there)
         .hint("choose another --name"));
     }
     app.progress.note(&format!("workspace {} exists; coming back to it", workspace.name));
@@ -134,12 +145,17 @@ async fn return_to(app: &App, workspace: &Workspace, spec: &Spec, timings: &mut 
         app.backend.start(workspace).await?;
         timings.insert("start".to_owned(), elapsed(since));
     }
-    if !workspace.ready_made {
-        // The create that made it may have been cut off before this.
-        let asked_for = workspace.recorded.as_ref().is_some_and(|recorded| recorded.user.is_some());
-        prepare::run(&*app.backend.machine(workspace), &workspace.user, asked_for).await?;
+    app.prepare(workspace).await?;
+    if host::now().as_second() - made_at(workspace) < WORK_IN_PROGRESS {
+        joined::mark(&*app.backend.machine(workspace)).await?;
     }
     Ok(())
+}
+
+/// When a workspace was made, in seconds since 1970; now, when that is not known.
+fn made_at(workspace: &Workspace) -> i64 {
+    let time = workspace.created_at.as_ref().and_then(|text| text.parse::<jiff::Timestamp>().ok());
+    time.unwrap_or_else(host::now).as_second()
 }
 
 /// What was asked for and is not so, as sentences. Mounts and environment of a container cannot be changed.
@@ -166,6 +182,9 @@ fn differences(workspace: &Workspace, spec: &Spec) -> Vec<String> {
     compare("cpus (in billionths)", number(wanted.nano_cpus), number(there.nano_cpus));
     compare("memory (in bytes)", number(wanted.memory), number(there.memory));
     compare("network", wanted.network, there.network);
+    if let (Some(wanted), None) = (&spec.repo, &workspace.repo) {
+        found.push(format!("repository {wanted} was asked for; {name} was made without one, and lists none"));
+    }
     for variable in wanted.env {
         if !there.env.contains(&variable) {
             found.push(format!("variable {variable} was asked for; {name} was made without it"));
@@ -184,7 +203,6 @@ async fn clone_into(
     workspace: &Workspace,
     spec: &Spec,
     request: CloneRequest,
-    new: bool,
     timings: &mut BTreeMap<String, u64>,
 ) -> Result<()> {
     if unsaved_work::is_elsewhere(&spec.path) {
@@ -194,15 +212,19 @@ async fn clone_into(
         ));
     }
     let machine = app.backend.machine(workspace);
-    let CloneRequest { repo, git_ref, submodules, token } = request;
-    let clone = Clone { repo, dest: spec.path.clone(), git_ref, submodules, token, id: spec.create_id.clone() };
-    if !new {
-        // A new workspace goes as a whole; in one that was there, only our half clone may go.
-        let (machine, dest, id) = (Arc::clone(&machine), clone.dest.clone(), clone.id.clone());
-        app.undo.register(format!("a half clone in {}", workspace.name), move || async move {
-            clone::abort(&*machine, &dest, &id).await
-        });
+    let CloneRequest { repo, git_ref, submodules, token, token_elsewhere } = request;
+    if token_elsewhere {
+        app.progress.warn(warning(
+            "token_elsewhere",
+            format!("the token of GH_TOKEN or GITHUB_TOKEN is for {} if it asks; say --host or GITHUB_HOST if that is meant", repo.host()),
+        ));
     }
+    let clone = Clone { repo, dest: spec.path.clone(), git_ref, submodules, token, id: spec.create_id.clone() };
+    // In a workspace or on volumes that were there, only our half clone goes.
+    let (to_abort, dest, id) = (Arc::clone(&machine), clone.dest.clone(), clone.id.clone());
+    app.undo.register(format!("a half clone in {}", workspace.name), move || async move {
+        clone::abort(&*to_abort, &dest, &id).await
+    });
     let since = Instant::now();
     let cloned = clone::run(&*machine, &clone, &app.progress)
         .await
@@ -262,13 +284,16 @@ mod tests {
             user: "agent".to_owned(),
             ready_made: true,
             marked: true,
+            unlabelled: false,
+            made_by_us: true,
             volumes: Vec::new(),
             recorded: None,
             problems: Vec::new(),
         };
         let found = differences(&workspace, &wanted);
-        assert_eq!(found.len(), 3, "{found:?}");
-        let recorded = Workspace { recorded: Some(RecordedSpec::from(&wanted)), ..workspace };
+        assert_eq!(found.len(), 4, "{found:?}");
+        let recorded = Some(RecordedSpec::from(&wanted));
+        let recorded = Workspace { recorded, repo: Some("o/r".to_owned()), ..workspace };
         assert!(differences(&recorded, &wanted).is_empty());
     }
 }

@@ -1,9 +1,11 @@
 //! `field`: one value of a document, for shells that have no JSON parser.
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::io::Read;
 
 use agent_workspace_contract::{ErrorCode, FieldReport};
-use serde_json::Value;
+use serde_json::value::RawValue;
 
 use crate::error::{Error, Result, usage};
 use crate::output::{Human, Terminal};
@@ -55,7 +57,7 @@ impl Args {
 pub struct Found {
     report: FieldReport,
     #[serde(skip)]
-    end: char,
+    text: String,
 }
 
 /// Reads a document and finds the value.
@@ -71,33 +73,52 @@ pub fn run(request: &Request, input: impl Read) -> Result<Found> {
     let mut bytes = Vec::new();
     input.take(LONGEST).read_to_end(&mut bytes).map_err(|error| broken(error.to_string()))?;
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
-    let document: Value = serde_json::from_slice(bytes).map_err(|error| broken(error.to_string()))?;
-    match document.pointer(&request.pointer) {
-        None | Some(Value::Null) => {
-            Err(Error::new(ErrorCode::FieldAbsent, format!("the document has nothing at {:?}", request.pointer))
-                .detail("pointer", request.pointer.clone()))
-        }
+    let text = std::str::from_utf8(bytes).map_err(|error| broken(error.to_string()))?;
+    let document: &RawValue = serde_json::from_str(text).map_err(|error| broken(error.to_string()))?;
+    match follow(document, &request.pointer) {
+        None => Err(Error::new(ErrorCode::FieldAbsent, format!("the document has nothing at {:?}", request.pointer))
+            .detail("pointer", request.pointer.clone())),
         Some(value) => {
-            Ok(Found { report: FieldReport { value: value.clone() }, end: if request.null { '\0' } else { '\n' } })
+            let report =
+                FieldReport { value: serde_json::from_str(value.get()).map_err(|error| broken(error.to_string()))? };
+            Ok(Found { report, text: printed(value, if request.null { '\0' } else { '\n' }) })
         }
+    }
+}
+
+/// The value at a JSON Pointer, as it was written; nothing for null. Numbers keep every digit.
+fn follow<'a>(document: &'a RawValue, pointer: &str) -> Option<&'a RawValue> {
+    let mut value = document;
+    for token in pointer.split('/').skip(1) {
+        let token = token.replace("~1", "/").replace("~0", "~");
+        value = match value.get().as_bytes().first() {
+            Some(b'{') => serde_json::from_str::<BTreeMap<Cow<'a, str>, &'a RawValue>>(value.get())
+                .ok()?
+                .remove(token.as_str())?,
+            Some(b'[') => {
+                let canonical = token == "0" || !token.starts_with('0');
+                let place = token.parse::<usize>().ok().filter(|_| canonical && !token.starts_with('+'))?;
+                *serde_json::from_str::<Vec<&'a RawValue>>(value.get()).ok()?.get(place)?
+            }
+            _ => return None,
+        };
+    }
+    Some(value).filter(|value| value.get() != "null")
+}
+
+/// A string raw, an array an item after the other, everything else as it was written.
+fn printed(value: &RawValue, end: char) -> String {
+    let scalar =
+        |value: &RawValue| serde_json::from_str::<String>(value.get()).unwrap_or_else(|_| value.get().to_owned());
+    match serde_json::from_str::<Vec<&RawValue>>(value.get()) {
+        Ok(items) => items.into_iter().fold(String::new(), |text, item| text + &scalar(item) + &end.to_string()),
+        Err(_) => scalar(value) + &end.to_string(),
     }
 }
 
 impl Human for Found {
     fn human(&self, _: Terminal) -> String {
-        let items = match &self.report.value {
-            Value::Array(items) => items.as_slice(),
-            value => std::slice::from_ref(value),
-        };
-        items.iter().fold(String::new(), |text, item| text + &scalar(item) + &self.end.to_string())
-    }
-}
-
-/// A string raw, everything else as JSON writes it.
-fn scalar(value: &Value) -> String {
-    match value {
-        Value::String(text) => text.clone(),
-        value => value.to_string(),
+        self.text.clone()
     }
 }
 
@@ -114,10 +135,11 @@ mod tests {
 
     #[test]
     fn values_are_printed_as_a_shell_wants_them() {
-        let document = r#"{"a":"x y","n":1.50,"t":true,"l":["p","q"],"e":[],"z":null,"a/b":{"~c":7},"o":{"k":1}}"#;
+        let document = r#"{"a":"x y","n":1.50,"big":12345678901234567890123,"t":true,"l":["p","q"],"e":[],"z":null,"a/b":{"~c":7},"o":{"k":1}}"#;
         for (pointer, printed) in [
             ("/a", "x y\n"),
-            ("/n", "1.5\n"),
+            ("/n", "1.50\n"),
+            ("/big", "12345678901234567890123\n"),
             ("/t", "true\n"),
             ("/l", "p\nq\n"),
             ("/l/1", "q\n"),
@@ -132,7 +154,7 @@ mod tests {
 
     #[test]
     fn null_and_absent_are_nothing() {
-        for pointer in ["/z", "/nosuch", "/l/2", "/l/-", "/a/b"] {
+        for pointer in ["/z", "/nosuch", "/l/2", "/l/-", "/l/+1", "/l/01", "/a/b"] {
             assert_eq!(
                 read(r#"{"z":null,"l":[1,2],"a":"x"}"#, pointer, false).unwrap_err().code(),
                 ErrorCode::FieldAbsent

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use agent_workspace_contract::ImageBuildReport;
 
-use crate::backend::{self, docker};
+use crate::backend::{self, DEFAULT_BASE};
 use crate::command::App;
 use crate::error::Result;
 use crate::host::Host;
@@ -44,7 +44,7 @@ impl Args {
         backend::choose(backend.as_deref(), host)?;
         let tag = tag.map(|tag| ImageRef::parse(&tag)).transpose()?;
         Ok(Request {
-            base: ImageRef::parse(base.as_deref().unwrap_or(docker::image::DEFAULT_BASE))?,
+            base: ImageRef::parse(base.as_deref().unwrap_or(DEFAULT_BASE))?,
             tag: tag.unwrap_or_else(ImageRef::default_agent_image),
         })
     }

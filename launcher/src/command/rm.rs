@@ -65,14 +65,6 @@ pub async fn run(app: &App, request: Request) -> Result<RmReport> {
     let Some(workspace) = app.backend.find(&name).await? else {
         return remove_leftovers(app, &name, keep_volumes, force, if_exists).await;
     };
-    if !workspace.marked && workspace.volumes.is_empty() {
-        return Err(Error::new(
-            ErrorCode::NameTaken,
-            format!("container {} has neither the label nor the volumes of a workspace", workspace.name),
-        )
-        .detail("container", workspace.name.clone())
-        .hint(format!("if it is yours to remove: docker rm {}", workspace.name)));
-    }
     let kept_whole = keep_volumes && !workspace.path.as_deref().is_some_and(unsaved_work::is_elsewhere);
     let proof = if force {
         Confirmed::by_force()
@@ -98,7 +90,7 @@ async fn prove_nothing_is_lost(app: &App, workspace: &Workspace, volumes_kept: b
     }
     if workspace.status != WorkspaceStatus::Running {
         app.progress.step("check_started", &format!("starting {} to look for unsaved work", workspace.name));
-        if let Err(error) = app.backend.start(workspace).await {
+        if let Err(error) = app.make_running(workspace).await {
             return Err(cannot_look(workspace, &error));
         }
         let (backend, again) =

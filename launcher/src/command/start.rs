@@ -34,9 +34,6 @@ impl Args {
 /// `workspace_not_found`, `wrong_state`, or the backend's own.
 pub async fn run(app: &App, name: WorkspaceName) -> Result<LifecycleReport> {
     let workspace = app.find(&name).await?;
-    let changed = match workspace.status {
-        WorkspaceStatus::Running => false,
-        _ => app.backend.start(&workspace).await?,
-    };
+    let changed = app.make_running(&workspace).await?;
     Ok(LifecycleReport { workspace: workspace.name, changed, status: WorkspaceStatus::Running })
 }

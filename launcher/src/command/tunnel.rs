@@ -6,7 +6,7 @@ use crate::backend::{self, Workspace};
 use crate::command::{App, Target};
 use crate::error::{Result, usage};
 use crate::guest::tunnel as guest;
-use crate::host::Host;
+use crate::host::{self, Host};
 use crate::output::warning;
 use crate::workspace::{TunnelName, WorkspaceName};
 
@@ -88,7 +88,7 @@ pub async fn run(app: &App, request: Request) -> Result<TunnelReport> {
     let workspace = app.find(&name).await?;
     if workspace.status != WorkspaceStatus::Running {
         app.progress.step("start_started", &format!("starting workspace {}", workspace.name));
-        app.backend.start(&workspace).await?;
+        app.make_running(&workspace).await?;
     }
     let tunnel_name = tunnel_name.unwrap_or_else(|| TunnelName::for_workspace(&workspace.name, &app.prefix));
     open(app, &workspace, &tunnel_name, mode).await
@@ -108,24 +108,29 @@ pub async fn open(app: &App, workspace: &Workspace, name: &TunnelName, mode: Mod
         log_path: guest::LOG.to_owned(),
         login: running.login,
     };
+    let id = host::fresh_id()?;
+    let begin = || {
+        let (machine, name, id) = (machine.clone(), name.clone(), id.clone());
+        app.undo.register(format!("tunnel {}", name.as_str()), move || async move {
+            guest::abort(&*machine, &name, &id).await
+        });
+    };
     let running = match mode {
         Mode::Detached => {
             app.progress.step("tunnel_started", &format!("opening tunnel {}", name.as_str()));
-            guest::start(&*machine, name).await?
+            begin();
+            guest::start(&*machine, name, &id).await?
         }
-        Mode::Foreground { terminal } => match guest::running(&*machine, name).await? {
+        Mode::Foreground { terminal } => match guest::running(&*machine, name, &id).await? {
             Some(running) => running,
             None => {
-                let (to_stop, stop_name) = (machine.clone(), name.clone());
-                app.undo.register(format!("tunnel {}", name.as_str()), move || async move {
-                    guest::stop(&*to_stop, &stop_name).await
-                });
-                guest::foreground(&*machine, name, terminal, &app.progress).await?;
-                app.undo.keep_everything();
+                begin();
+                guest::foreground(&*machine, name, &id, terminal, &app.progress).await?;
                 guest::Running { name: name.as_str().to_owned(), before: false, login: None, log: Vec::new() }
             }
         },
     };
+    app.undo.keep_everything();
     if running.before {
         app.progress.warn(warning("tunnel_already_running", format!("a tunnel named {} runs already", running.name)));
     }

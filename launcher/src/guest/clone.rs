@@ -3,7 +3,7 @@
 use agent_workspace_contract::ErrorCode;
 
 use crate::error::{Error, Result, disk_full, is_disk_full};
-use crate::guest::{failed, reported};
+use crate::guest::{Lines, failed, reported};
 use crate::machine::{Command, Machine, Output, Secret};
 use crate::output::Progress;
 use crate::workspace::{GitRef, RepoSpec};
@@ -17,6 +17,7 @@ const OTHER_REPO: i64 = 82;
 const NO_REF: i64 = 83;
 const REF_CONFLICT: i64 = 84;
 const NOT_WRITABLE: i64 = 85;
+const NOT_READABLE: i64 = 86;
 
 /// What is to be cloned, and where.
 #[derive(Clone, Debug)]
@@ -75,7 +76,11 @@ pub async fn run(machine: &dyn Machine, clone: &Clone, progress: &Progress) -> R
 /// # Errors
 /// The machine's own.
 pub async fn abort(machine: &dyn Machine, dest: &str, id: &str) -> Result<()> {
-    machine.run(Command::script(ABORT, &[dest, id]), &mut |_| {}).await.map(drop)
+    match machine.run(Command::script(ABORT, &[dest, id]), &mut |_| {}).await {
+        // What is gone has no half clone.
+        Err(error) if error.code() == ErrorCode::ContainerVanished => Ok(()),
+        ended => ended.map(drop),
+    }
 }
 
 fn explain(clone: &Clone, output: &Output) -> Error {
@@ -92,6 +97,8 @@ fn explain(clone: &Clone, output: &Output) -> Error {
             error(ErrorCode::SpecConflict, format!("{dest} holds a clone of {origin}"))
                 .hint("choose another folder with --dir PATH, or another workspace with --name NAME")
         }
+        // Asking the host for the ref may have failed for another reason than that it has none.
+        NO_REF if has_any(&output.stderr, &[REFUSED, UNREACHABLE].concat()) => explain_git(clone, output, &error),
         NO_REF => error(ErrorCode::RefNotFound, format!("{slug} has no ref {git_ref:?}"))
             .detail("ref", git_ref)
             .hint(format!("see what it has: git ls-remote {}", clone.repo.url())),
@@ -99,6 +106,11 @@ fn explain(clone: &Clone, output: &Output) -> Error {
             error(ErrorCode::RefConflict, format!("the clone in {dest} has changes and is not at {git_ref:?}"))
                 .detail("ref", git_ref)
                 .hint("commit or stash them inside the workspace, or leave --ref out")
+        }
+        NOT_READABLE => {
+            error(ErrorCode::CloneFailed, format!("the clone in {dest} cannot be read by the workspace's user"))
+                .cause(last_words(&output.stderr))
+                .hint(format!("give it to that user, from inside: sudo chown -R \"$(id -u)\" {dest}"))
         }
         NOT_WRITABLE => failed(&format!("make the folder {dest}"), output),
         _ => explain_git(clone, output, &error),
@@ -109,20 +121,12 @@ fn explain(clone: &Clone, output: &Output) -> Error {
 fn explain_git(clone: &Clone, output: &Output, error: &dyn Fn(ErrorCode, String) -> Error) -> Error {
     let slug = clone.repo.slug();
     let text = &output.stderr;
-    let has = |words: &[&str]| words.iter().any(|word| text.contains(word));
     let cause = last_words(text);
     if is_disk_full(text) {
         return disk_full(&format!("clone {slug}"), &cause);
     }
     let export = "export GH_TOKEN=...; the token needs read access to the repository";
-    if has(&[
-        "could not read Username",
-        "could not read Password",
-        "terminal prompts disabled",
-        "Authentication failed",
-        "error: 401",
-        "error: 403",
-    ]) {
+    if has_any(text, REFUSED) {
         let message = if clone.token.is_some() {
             format!("{} refused the token for {slug}", clone.repo.host())
         } else {
@@ -130,25 +134,17 @@ fn explain_git(clone: &Clone, output: &Output, error: &dyn Fn(ErrorCode, String)
         };
         return error(ErrorCode::GitAuthFailed, message).cause(cause).hint(export);
     }
-    if has(&["not found", "does not exist", "error: 404", "does not appear to be a git repository"]) {
+    if has_any(text, NO_REPOSITORY) {
         return error(ErrorCode::RepoNotFound, format!("{} has no repository {slug}", clone.repo.host()))
             .cause(cause)
             .hint(format!("check the name; for a private repository: {export}"));
     }
-    if has(&[
-        "Could not resolve host",
-        "Failed to connect",
-        "Couldn't connect",
-        "Connection refused",
-        "timed out",
-        "Network is unreachable",
-        "No route to host",
-    ]) {
+    if has_any(text, UNREACHABLE) {
         return error(ErrorCode::GitUnreachable, format!("{} cannot be reached from the workspace", clone.repo.host()))
             .cause(cause)
             .hint("check the host's name and the workspace's --network");
     }
-    let hint = if has(&["certificate"]) {
+    let hint = if text.contains("certificate") {
         "the image must trust the host's certificate: build one with your authority in it"
     } else {
         "read git's words above"
@@ -159,31 +155,50 @@ fn explain_git(clone: &Clone, output: &Output, error: &dyn Fn(ErrorCode, String)
         .hint(hint)
 }
 
+/// Git's words for credentials that are missing or refused.
+const REFUSED: &[&str] = &[
+    "could not read Username",
+    "could not read Password",
+    "terminal prompts disabled",
+    "Authentication failed",
+    "returned error: 401",
+    "returned error: 403",
+];
+
+/// Git's words, and those of git hosts, for a repository that is not there.
+const NO_REPOSITORY: &[&str] = &[
+    "/' not found",
+    "Repository not found",
+    "repository not found",
+    "returned error: 404",
+    "not appear to be a git repository",
+];
+
+/// Git's words for a host that cannot be reached.
+const UNREACHABLE: &[&str] = &[
+    "Could not resolve host",
+    "Failed to connect",
+    "Couldn't connect",
+    "Connection refused",
+    "timed out",
+    "Network is unreachable",
+    "No route to host",
+];
+
+fn has_any(text: &str, words: &[&str]) -> bool {
+    words.iter().any(|word| text.contains(word))
+}
+
 /// The lines of git that say what went wrong, without its progress.
 fn last_words(text: &str) -> String {
     let lines: Vec<&str> = text.split(['\n', '\r']).map(str::trim).filter(|line| !line.is_empty()).collect();
     let telling = |line: &&&str| ["fatal:", "error:", "remote:"].iter().any(|start| line.starts_with(start));
     let chosen: Vec<&str> = lines.iter().filter(telling).copied().collect();
     let chosen = if chosen.is_empty() { lines } else { chosen };
-    chosen.iter().skip(chosen.len().saturating_sub(4)).copied().collect::<Vec<_>>().join("; ")
-}
-
-/// Cuts a stream of bytes into lines. A carriage return ends a line as well: git overwrites its progress with it.
-#[derive(Default)]
-struct Lines(Vec<u8>);
-
-impl Lines {
-    /// Gives each line that is whole, with the byte that ended it.
-    fn feed(&mut self, bytes: &[u8], mut line: impl FnMut(&str, u8)) {
-        for byte in bytes {
-            if matches!(byte, b'\n' | b'\r') {
-                line(&String::from_utf8_lossy(&self.0), *byte);
-                self.0.clear();
-            } else if self.0.len() < 4096 {
-                self.0.push(*byte);
-            }
-        }
+    if chosen.is_empty() {
+        return "git said nothing".to_owned();
     }
+    chosen.iter().skip(chosen.len().saturating_sub(4)).copied().collect::<Vec<_>>().join("; ")
 }
 
 #[cfg(test)]
@@ -226,16 +241,5 @@ mod tests {
     fn causes_leave_gits_progress_out() {
         let error = explained(128, "Receiving objects:  10%\rReceiving objects: 100%\nfatal: early EOF\n");
         assert_eq!(error.causes(), ["fatal: early EOF"]);
-    }
-
-    #[test]
-    fn lines_come_whole_however_the_bytes_are_cut() {
-        let text = b"one\rtwo\nthree\n";
-        for cut in 0..text.len() {
-            let (mut lines, mut seen) = (Lines::default(), Vec::new());
-            lines.feed(&text[..cut], |line, _| seen.push(line.to_owned()));
-            lines.feed(&text[cut..], |line, _| seen.push(line.to_owned()));
-            assert_eq!(seen, ["one", "two", "three"]);
-        }
     }
 }

@@ -3,7 +3,7 @@
 use agent_workspace_contract::{ErrorCode, Login};
 
 use crate::error::{Error, Result};
-use crate::guest::{failed, reported};
+use crate::guest::{Lines, failed, reported};
 use crate::machine::{Command, Machine};
 use crate::output::Progress;
 use crate::workspace::TunnelName;
@@ -32,32 +32,37 @@ pub struct Running {
 ///
 /// # Errors
 /// `tunnel_cli_missing`, `tunnel_failed` with the last lines of its log, `guest_failed`, or the machine's own.
-pub async fn start(machine: &dyn Machine, name: &TunnelName) -> Result<Running> {
-    ask(machine, "start", name).await?.ok_or_else(|| Error::new(ErrorCode::TunnelFailed, "the tunnel did not start"))
+pub async fn start(machine: &dyn Machine, name: &TunnelName, id: &str) -> Result<Running> {
+    ask(machine, "start", name, id).await?.ok_or_else(|| {
+        Error::new(ErrorCode::TunnelFailed, "the tunnel did not say how it is").hint(format!("its log inside: {LOG}"))
+    })
 }
 
 /// The tunnel that runs, if one does.
 ///
 /// # Errors
 /// `tunnel_cli_missing`, `guest_failed`, or the machine's own.
-pub async fn running(machine: &dyn Machine, name: &TunnelName) -> Result<Option<Running>> {
-    ask(machine, "look", name).await
+pub async fn running(machine: &dyn Machine, name: &TunnelName, id: &str) -> Result<Option<Running>> {
+    ask(machine, "look", name, id).await
 }
 
 /// Runs a tunnel in front of the caller: on the terminal when there is one, else with its words as progress.
 ///
 /// # Errors
 /// `tunnel_failed` when it ends by itself with a failure, or the machine's own.
-pub async fn foreground(machine: &dyn Machine, name: &TunnelName, terminal: bool, progress: &Progress) -> Result<()> {
-    let command = Command::script(SCRIPT, &["foreground", name.as_str(), LOG]);
+pub async fn foreground(
+    machine: &dyn Machine,
+    name: &TunnelName,
+    id: &str,
+    terminal: bool,
+    progress: &Progress,
+) -> Result<()> {
+    let command = Command::script(SCRIPT, &["foreground", name.as_str(), LOG, id]);
     let status = if terminal {
         machine.attach(command).await?
     } else {
-        let mut listener = |bytes: &[u8]| {
-            for line in String::from_utf8_lossy(bytes).lines() {
-                progress.detail("tunnel_output", line);
-            }
-        };
+        let mut lines = Lines::default();
+        let mut listener = |bytes: &[u8]| lines.feed(bytes, |line, _| progress.detail("tunnel_output", line));
         machine.run(command, &mut listener).await?.status
     };
     match status {
@@ -70,16 +75,16 @@ pub async fn foreground(machine: &dyn Machine, name: &TunnelName, terminal: bool
     }
 }
 
-/// Ends the tunnel of this name, for a foreground that was interrupted.
+/// Ends what the call of this id has begun, and no other tunnel.
 ///
 /// # Errors
 /// The machine's own.
-pub async fn stop(machine: &dyn Machine, name: &TunnelName) -> Result<()> {
-    machine.run(Command::script(SCRIPT, &["stop", name.as_str(), LOG]), &mut |_| {}).await.map(drop)
+pub async fn abort(machine: &dyn Machine, name: &TunnelName, id: &str) -> Result<()> {
+    machine.run(Command::script(SCRIPT, &["abort", name.as_str(), LOG, id]), &mut |_| {}).await.map(drop)
 }
 
-async fn ask(machine: &dyn Machine, what: &str, name: &TunnelName) -> Result<Option<Running>> {
-    let output = machine.run(Command::script(SCRIPT, &[what, name.as_str(), LOG]), &mut |_| {}).await?;
+async fn ask(machine: &dyn Machine, what: &str, name: &TunnelName, id: &str) -> Result<Option<Running>> {
+    let output = machine.run(Command::script(SCRIPT, &[what, name.as_str(), LOG, id]), &mut |_| {}).await?;
     let log: Vec<String> =
         output.stdout.lines().filter_map(|line| line.strip_prefix("log ")).map(str::to_owned).collect();
     match output.status {
@@ -95,7 +100,7 @@ async fn ask(machine: &dyn Machine, what: &str, name: &TunnelName) -> Result<Opt
             let error = Error::new(ErrorCode::TunnelFailed, "the tunnel process ended right after its start")
                 .detail("log_path", LOG)
                 .detail("log", tail.clone())
-                .hint("the lines above are the end of its log");
+                .hint(format!("its log inside the workspace: {LOG}"));
             Err(tail.into_iter().fold(error, Error::cause))
         }
         _ => Err(failed("start the tunnel", &output)),

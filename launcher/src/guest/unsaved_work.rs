@@ -1,10 +1,15 @@
 //! Finds work that exists in a machine and nowhere else.
 
+use std::time::Duration;
+
+use agent_workspace_contract::ErrorCode;
+
 use crate::backend::{HOME, WORK};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::guest::failed;
 use crate::machine::{Command, Machine};
 
+const LIMIT: Duration = Duration::from_secs(60);
 const SCRIPT: &str = include_str!("scripts/unsaved_work.sh");
 
 /// Something that would be lost.
@@ -42,12 +47,17 @@ impl std::fmt::Display for Unsaved {
 /// `guest_failed` when the search itself failed, or the machine's own.
 pub async fn find(machine: &dyn Machine, volumes_kept: bool, path: Option<&str>) -> Result<Vec<Unsaved>> {
     let elsewhere = path.filter(|path| is_elsewhere(path));
-    let (work, folders) = if volumes_kept { ("", &[][..]) } else { (WORK, &[WORK, HOME][..]) };
-    if work.is_empty() && elsewhere.is_none() {
+    let (work, home) = if volumes_kept { ("", "") } else { (WORK, HOME) };
+    if volumes_kept && elsewhere.is_none() {
         return Ok(Vec::new());
     }
-    let args: Vec<&str> = std::iter::once(work).chain(folders.iter().copied()).chain(elsewhere).collect();
-    let output = machine.run(Command::script(SCRIPT, &args), &mut |_| {}).await?;
+    let args: Vec<&str> = [work, home].into_iter().chain(elsewhere).collect();
+    let mut nobody = |_: &[u8]| {};
+    let search = machine.run(Command::script(SCRIPT, &args), &mut nobody);
+    // What a clone's own configuration runs may never end.
+    let output = tokio::time::timeout(LIMIT, search)
+        .await
+        .map_err(|_| Error::new(ErrorCode::GuestFailed, "the search for unsaved work took more than a minute"))??;
     if output.status != 0 {
         return Err(failed("look for unsaved work", &output));
     }

@@ -16,6 +16,11 @@ pub struct Terminal {
     pub columns: Option<u16>,
 }
 
+/// A value from inside a workspace or from a label, on one line and without what could drive a terminal.
+fn plain(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
 /// A report as text for people.
 pub trait Human {
     /// The text, with a line end at its end unless it is empty.
@@ -30,7 +35,7 @@ impl<T: Human> Human for &T {
 
 /// The lines that `create` ends with, whatever the mode.
 pub(super) fn create_summary(report: &CreateReport) -> String {
-    let repo = report.repo.as_deref().unwrap_or("(none)");
+    let repo = report.repo.as_deref().map_or_else(|| "(none)".to_owned(), plain);
     format!("workspace: {}\nrepo: {repo}\npath: {}\n", report.workspace, report.path)
 }
 
@@ -85,9 +90,9 @@ impl Human for LsReport {
 /// Name, status, repository, time; empty where there is none, so that columns keep their place.
 fn columns(row: &WorkspaceRow) -> [String; 4] {
     [
-        row.workspace.clone(),
+        plain(&row.workspace),
         row.status.as_str().to_owned(),
-        row.repo.clone().unwrap_or_default(),
+        plain(row.repo.as_deref().unwrap_or_default()),
         row.created_at.clone().unwrap_or_default(),
     ]
 }
@@ -95,7 +100,7 @@ fn columns(row: &WorkspaceRow) -> [String; 4] {
 impl Human for DescribeReport {
     fn human(&self, _: Terminal) -> String {
         let row = &self.workspace;
-        let known = |value: &Option<String>| value.clone().unwrap_or_else(|| "-".to_owned());
+        let known = |value: &Option<String>| value.as_deref().map_or_else(|| "-".to_owned(), plain);
         let mut text = format!(
             "workspace: {}\nbackend: {}\nstatus: {}\nrepo: {}\npath: {}\nimage: {}\ncreated: {}\nenter: {}\n",
             row.workspace,
@@ -148,11 +153,11 @@ impl Human for TunnelReport {
 
 fn tunnel_lines(report: &TunnelReport) -> String {
     let state = if report.already_running { " (ran already)" } else { "" };
-    let mut text = format!("tunnel: {}{state}\nlog: {}\n", report.tunnel_name, report.log_path);
+    let mut text = format!("tunnel: {}{state}\nlog: {}\n", plain(&report.tunnel_name), report.log_path);
     if let Some(login) = &report.login {
-        text += &format!("log in: {}\n", login.url);
+        text += &format!("log in: {}\n", plain(&login.url));
         if let Some(code) = &login.code {
-            text += &format!("code: {code}\n");
+            text += &format!("code: {}\n", plain(code));
         }
     }
     text
@@ -228,6 +233,14 @@ mod tests {
             "agent-ws-a\trunning\t\t2026-01-22T08:46:52Z\nagent-ws-a\trunning\to/r\t2026-01-22T08:46:52Z\n"
         );
         assert_eq!(LsReport { workspaces: vec![] }.human(Terminal::default()), "");
+    }
+
+    #[test]
+    fn labels_cannot_forge_rows_or_drive_the_terminal() {
+        let report = LsReport { workspaces: vec![row(Some("o/r\tx\nfake\u{1b}[2J"))] };
+        let text = report.human(Terminal::default());
+        assert_eq!((text.matches('\n').count(), text.matches('\t').count()), (1, 3), "{text:?}");
+        assert!(!text.contains('\u{1b}'));
     }
 
     #[test]

@@ -18,6 +18,8 @@ impl GitRef {
             "it is empty"
         } else if text.starts_with('-') {
             "it begins with a dash, so git would take it for an option"
+        } else if text.starts_with(['^', '~']) {
+            "it stands for no commit of its own"
         } else if text.len() > 255 {
             "it is too long"
         } else if text.contains("..") || text.contains("@{") || text.ends_with(".lock") || text.ends_with('/') {
@@ -51,7 +53,9 @@ mod tests {
 
     #[test]
     fn options_ranges_and_paths_are_not_refs() {
-        for text in ["", "-b", "--upload-pack=x", "a..b", "a b", "a\nb", "a:b", "x@{1}", "a?", "x.lock", "x/"] {
+        for text in
+            ["", "-b", "--upload-pack=x", "a..b", "a b", "a\nb", "a:b", "x@{1}", "a?", "x.lock", "x/", "^main", "~1"]
+        {
             assert_eq!(GitRef::parse(text).unwrap_err().code(), ErrorCode::InvalidRef, "{text}");
         }
     }

@@ -140,12 +140,18 @@ fn is_part(text: &str) -> bool {
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'))
 }
 
-/// The text without what may be a password, for messages.
-fn redacted(text: &str) -> String {
-    match (text.find("://"), text.rfind('@')) {
-        (Some(scheme), Some(at)) if at > scheme => format!("{}://***{}", &text[..scheme], &text[at..]),
-        _ => text.to_owned(),
-    }
+/// The text without what may be a password or token, for messages: what stands before the last `@` of its address,
+/// and everything from a `?` or `#` on.
+pub(crate) fn redacted(text: &str) -> String {
+    let text = text.split(['?', '#']).next().unwrap_or_default();
+    let (scheme, rest) = text.split_once("://").map_or(("", text), |(scheme, rest)| (scheme, rest));
+    let (authority, path) = rest.find('/').map_or((rest, ""), |slash| rest.split_at(slash));
+    let shown = match authority.rsplit_once('@') {
+        Some(("git", host)) => format!("git@{host}"),
+        Some((_, host)) => format!("***@{host}"),
+        None => authority.to_owned(),
+    };
+    if scheme.is_empty() { format!("{shown}{path}") } else { format!("{scheme}://{shown}{path}") }
 }
 
 #[cfg(test)]
@@ -226,8 +232,17 @@ mod tests {
 
     #[test]
     fn a_password_in_a_url_is_not_repeated() {
-        let error = parse("https://user:hunter2@h/o/r").unwrap_err();
-        assert!(!error.message().contains("hunter2"), "{error}");
+        for text in [
+            "https://user:hunter2@h/o/r",
+            "user:hunter2@h:o/r",
+            "https://h/o/r?token=hunter2",
+            "ssh://a:p@hunter2@h/o/r",
+            "https://h/o/r#hunter2",
+        ] {
+            let error = parse(text).unwrap_err();
+            assert!(!error.message().contains("hunter2"), "{error}");
+        }
+        assert_eq!(redacted("git@h:o/r/x"), "git@h:o/r/x");
     }
 
     proptest! {

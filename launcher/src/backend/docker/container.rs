@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use agent_workspace_contract::{Problem, WorkspaceStatus};
-use bollard::models::{ContainerCreateBody, HostConfig, Mount, MountType, VolumeCreateRequest};
+use bollard::models::{ContainerCreateBody, HostConfig, Mount, MountType, MountVolumeOptions};
 use jiff::Timestamp;
 use serde::Deserialize;
 
@@ -44,20 +44,6 @@ pub(super) fn volume_names(name: &str) -> [String; 3] {
     [format!("{name}-work"), format!("{name}-home"), format!("{name}-agent-home")]
 }
 
-/// What is asked of the engine for a volume. Its labels stay on a volume that this call makes and do not get on one
-/// that is there, so that undoing a failed create never takes a volume that was there before. Asked for by itself and
-/// not with the container, as Podman leaves out labels that come with a mount.
-pub(super) fn volume_body(spec: &Spec, volume: &str) -> VolumeCreateRequest {
-    VolumeCreateRequest {
-        name: Some(volume.to_owned()),
-        labels: Some(HashMap::from([
-            (LABEL_WORKSPACE.to_owned(), spec.name.clone()),
-            (LABEL_CREATE_ID.to_owned(), spec.create_id.clone()),
-        ])),
-        ..VolumeCreateRequest::default()
-    }
-}
-
 /// What is asked of the engine for a new workspace.
 pub(super) fn create_body(spec: &Spec, variant: Variant, now: Timestamp) -> ContainerCreateBody {
     let mut labels: HashMap<String, String> = spec.labels.iter().cloned().collect();
@@ -87,6 +73,15 @@ pub(super) fn create_body(spec: &Spec, variant: Variant, now: Timestamp) -> Cont
         typ: Some(MountType::VOLUME),
         source: Some(source),
         target: Some(target.to_owned()),
+        volume_options: Some(MountVolumeOptions {
+            // The engine puts them on volumes that it makes with this container and on no older one, so that undoing
+            // a failed create never takes a volume that was there before.
+            labels: Some(HashMap::from([
+                (LABEL_WORKSPACE.to_owned(), spec.name.clone()),
+                (LABEL_CREATE_ID.to_owned(), spec.create_id.clone()),
+            ])),
+            ..MountVolumeOptions::default()
+        }),
         ..Mount::default()
     };
 
@@ -166,6 +161,11 @@ impl Inspected {
         self.name.trim_start_matches('/')
     }
 
+    /// When the engine began to make it, as the engine writes it.
+    pub(super) fn created(&self) -> Option<Timestamp> {
+        self.created.as_deref()?.parse().ok()
+    }
+
     /// How its first command ended, if it has.
     pub(super) fn exit_code(&self) -> Option<i64> {
         self.state.exit_code
@@ -179,7 +179,13 @@ impl Inspected {
         let created = self.created.and_then(|text| text.parse::<Timestamp>().ok()).map(Timestamp::as_second);
         let mut workspace =
             workspace(self.id, name, labels, self.config.image, self.state.status.as_deref(), created, self.mounts);
-        workspace.user = user(workspace.recorded.as_ref(), self.config.user.as_deref());
+        let configured = self.config.user.as_deref();
+        workspace.user = match (workspace.made_by_us, configured) {
+            (true, _) => user(workspace.recorded.as_ref(), configured),
+            // Nobody made a user in what an earlier launcher left.
+            (false, None | Some("")) => "root".to_owned(),
+            (false, Some(configured)) => configured.to_owned(),
+        };
         workspace
     }
 }
@@ -238,6 +244,8 @@ fn workspace(
         user: USER.to_owned(),
         ready_made: labels.contains_key(LABEL_READY),
         marked: labels.contains_key(LABEL_WORKSPACE),
+        unlabelled: labels.is_empty(),
+        made_by_us: labels.contains_key(LABEL_VERSION),
         volumes,
         recorded,
         problems: problems(&name, status, state),
@@ -301,6 +309,7 @@ mod tests {
             fetch: true,
             default_image: false,
             repo: Some("o/r".to_owned()),
+            repo_host: Some("github.com".to_owned()),
             path: "/work/o/r".to_owned(),
             user: None,
             nano_cpus: None,

@@ -7,18 +7,17 @@ use std::time::{Duration, Instant};
 use agent_workspace_contract::{ErrorCode, WorkspaceStatus};
 use bollard::errors::Error as Bollard;
 use bollard::query_parameters::CreateContainerOptionsBuilder;
-use futures_util::future::join_all;
 
-use super::container::{self, Inspected, LABEL_CREATE_ID, Variant};
+use super::container::{self, Inspected, Variant};
 use super::{Docker, image, not_ours};
-use crate::backend::{Backend, Created, Spec};
+use crate::backend::{Backend, Created, DEFAULT_BASE, Spec};
 use crate::error::{Error, Result};
 use crate::guest::prepare;
 use crate::output::{Progress, warning};
 use crate::workspace::ImageRef;
 
 /// How long a name may be taken by a container that cannot be seen: on slow storage, creating takes a while.
-const SETTLE: Duration = Duration::from_secs(30);
+const NAME_SETTLES: Duration = Duration::from_secs(30);
 
 /// How a request to create a container was answered.
 enum Answer {
@@ -31,7 +30,7 @@ enum Answer {
 impl Docker {
     /// Makes a workspace and starts it, or finds the one that has its name.
     ///
-    /// In the plain case: both volumes at once, create, inspect, start. Everything else happens when something is missing.
+    /// Three calls in the plain case: create, inspect, start. Everything else happens when something is missing.
     pub(super) async fn make(&self, spec: &Spec, progress: &Progress) -> Result<Created> {
         let mut timings = BTreeMap::new();
         let mut time = |phase: &str, since: Instant| {
@@ -41,9 +40,6 @@ impl Docker {
         let mut variant = Variant { init: true, entrypoint: true };
         let mut fetched = false;
         let mut taken_since: Option<Instant> = None;
-        let since = Instant::now();
-        let volumes_made = self.make_volumes(spec).await?;
-        time("create", since);
         let workspace = loop {
             let since = Instant::now();
             let answer = self.send_create(spec, variant).await?;
@@ -76,14 +72,10 @@ impl Docker {
                         if !existing.marked && existing.volumes.is_empty() {
                             return Err(not_ours(&existing.name));
                         }
-                        if volumes_made {
-                            // What is there does without them, or shares them with the create that is making it.
-                            self.discard_volumes(&spec.create_id).await?;
-                        }
                         return Ok(Created { workspace: existing, new: false, timings });
                     }
                     // Engines reserve a name before the container can be seen, and for a while after it is gone.
-                    None if taken_since.get_or_insert_with(Instant::now).elapsed() < SETTLE => {
+                    None if taken_since.get_or_insert_with(Instant::now).elapsed() < NAME_SETTLES => {
                         tokio::time::sleep(Duration::from_millis(50)).await;
                         continue;
                     }
@@ -161,19 +153,6 @@ impl Docker {
         Ok(Created { workspace, new: true, timings })
     }
 
-    /// Makes the volumes that are not there, marked as this call's; both at once. Returns whether one was made.
-    async fn make_volumes(&self, spec: &Spec) -> Result<bool> {
-        let volumes = join_all(container::volumes(&spec.name).map(async |(volume, _)| {
-            let body = container::volume_body(spec, &volume);
-            let made = self.engine.docker.create_volume(body).await;
-            made.map_err(|error| self.engine.explain(error, &format!("create the volume {volume}")))
-        }))
-        .await
-        .into_iter()
-        .collect::<Result<Vec<_>>>()?;
-        Ok(volumes.iter().any(|volume| volume.labels.get(LABEL_CREATE_ID) == Some(&spec.create_id)))
-    }
-
     async fn send_create(&self, spec: &Spec, variant: Variant) -> Result<Answer> {
         let doing = format!("create the container of workspace {}", spec.name);
         let options = CreateContainerOptionsBuilder::new().name(&spec.name).build();
@@ -185,7 +164,7 @@ impl Docker {
         }
         match answer {
             Ok(made) => Ok(Answer::Made(made.id)),
-            Err(Bollard::DockerResponseServerError { status_code: 404, message }) if message.contains("network") => {
+            Err(Bollard::DockerResponseServerError { status_code: 404, message }) if names_network(spec, &message) => {
                 Err(no_network(spec, &message))
             }
             Err(Bollard::DockerResponseServerError { status_code: 404, message }) => Ok(Answer::NoImage(message)),
@@ -204,7 +183,7 @@ impl Docker {
         }
         match image::pull(&self.engine, &spec.image, progress).await {
             Err(error) if spec.default_image && error.code() == ErrorCode::ImageNotFound => {
-                let base = ImageRef::parse(image::DEFAULT_BASE)?;
+                let base = ImageRef::parse(DEFAULT_BASE)?;
                 image::build(&self.engine, &spec.image, &base, progress).await.map(drop)
             }
             pulled => pulled,
@@ -213,14 +192,14 @@ impl Docker {
 
     /// Starts a container that this call has made. `Err(Retry)` when it should be made another way.
     async fn first_start(&self, id: &str, spec: &Spec, variant: Variant) -> Result<Result<(), Variant>> {
-        let started =
-            self.engine.post(&format!("/containers/{id}/start"), &format!("start workspace {}", spec.name)).await;
-        let Err(error) = started else { return Ok(Ok(())) };
-        let cause = error.causes().first().cloned().unwrap_or_default();
-        if variant.init && ["docker-init", "catatonit", "init binary"].iter().any(|word| cause.contains(word)) {
+        let doing = format!("start workspace {}", spec.name);
+        let started = self.engine.post(&format!("/containers/{id}/start"), &doing).await?;
+        let Err(refused) = started else { return Ok(Ok(())) };
+        let cause = refused.message.clone();
+        if variant.init && lacks_init(&cause) {
             return Ok(Err(Variant { init: false, ..variant }));
         }
-        if cause.contains("network") && cause.contains("not found") {
+        if names_network(spec, &cause) {
             return Err(no_network(spec, &cause));
         }
         if ["unable to find user", "unknown user", "unable to find group"].iter().any(|words| cause.contains(words)) {
@@ -232,8 +211,18 @@ impl Docker {
             }
             return Err(no_shell(spec, &cause));
         }
-        Err(error)
+        if refused.status == 404 && cause.to_ascii_lowercase().contains("no such container") {
+            return Err(vanished(&spec.name));
+        }
+        Err(self.engine.explain_refusal(&refused, &doing))
     }
+}
+
+/// Whether an engine's refusal is about the network that was asked for.
+fn names_network(spec: &Spec, message: &str) -> bool {
+    let about_network = message.contains("network") && message.contains("not found");
+    spec.network.as_ref().is_some_and(|network| about_network && message.contains(network.as_str()))
+        && !message.to_ascii_lowercase().starts_with("no such image")
 }
 
 /// Whether an engine says that the init it would put before the command is not installed. Ours ends on SIGTERM anyway.

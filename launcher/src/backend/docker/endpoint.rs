@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result};
 use crate::host::Host;
+use crate::workspace::repo_spec::redacted;
 
 const DEFAULT_SOCKET: &str = "/var/run/docker.sock";
 
@@ -36,11 +37,13 @@ pub(super) struct Tls {
     pub(super) cert: PathBuf,
     pub(super) key: PathBuf,
     pub(super) verify: bool,
+    /// Whether the authority's file must be there, as it must when the environment asks for verifying.
+    pub(super) needs_ca: bool,
 }
 
 impl Tls {
-    fn in_folder(folder: &Path, verify: bool) -> Self {
-        Self { ca: folder.join("ca.pem"), cert: folder.join("cert.pem"), key: folder.join("key.pem"), verify }
+    fn in_folder(folder: &Path, verify: bool, needs_ca: bool) -> Self {
+        Self { ca: folder.join("ca.pem"), cert: folder.join("cert.pem"), key: folder.join("key.pem"), verify, needs_ca }
     }
 }
 
@@ -48,6 +51,7 @@ impl std::fmt::Display for Address {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Unix(path) => write!(formatter, "unix://{}", path.display()),
+            Self::Tcp { host, port, .. } if host.contains(':') => write!(formatter, "tcp://[{host}]:{port}"),
             Self::Tcp { host, port, .. } => write!(formatter, "tcp://{host}:{port}"),
             Self::Ssh { target, port, socket } => {
                 write!(formatter, "ssh://{target}")?;
@@ -70,7 +74,7 @@ pub(super) fn find(host: &Host) -> Result<Endpoint> {
         let tls = match host.var(EnvVar::DockerTlsVerify)? {
             Some(_) => {
                 let folder = host.var(EnvVar::DockerCertPath)?.map_or_else(|| config.clone(), PathBuf::from);
-                Some(Tls::in_folder(&folder, true))
+                Some(Tls::in_folder(&folder, true, true))
             }
             None => None,
         };
@@ -172,7 +176,8 @@ fn from_context(config: &Path, name: &str, said_by: &str) -> Result<Endpoint> {
     let meta: ContextMeta = serde_json::from_str(&text).map_err(|error| unreadable(&file, &error.to_string()))?;
     let folder = config.join("contexts/tls").join(&hash).join("docker");
     let endpoint = meta.endpoints.docker;
-    let tls = (folder.exists() || endpoint.skip_tls_verify).then(|| Tls::in_folder(&folder, !endpoint.skip_tls_verify));
+    let tls = (folder.exists() || endpoint.skip_tls_verify)
+        .then(|| Tls::in_folder(&folder, !endpoint.skip_tls_verify, false));
     let source = format!("docker context {name:?}");
     Ok(Endpoint { address: parse(&endpoint.host, tls, &source)?, source, known_to_client: true })
 }
@@ -180,8 +185,11 @@ fn from_context(config: &Path, name: &str, said_by: &str) -> Result<Endpoint> {
 /// Reads an address. `https` and given TLS files make `tcp` a TLS connection.
 fn parse(text: &str, tls: Option<Tls>, source: &str) -> Result<Address> {
     let wrong = |reason: &str| {
-        Error::new(ErrorCode::InvalidEnvironment, format!("the engine's address {text:?}, from {source}, {reason}"))
-            .hint("for example: export DOCKER_HOST=unix:///var/run/docker.sock")
+        Error::new(
+            ErrorCode::InvalidEnvironment,
+            format!("the engine's address {:?}, from {source}, {reason}", redacted(text)),
+        )
+        .hint("for example: export DOCKER_HOST=unix:///var/run/docker.sock")
     };
     let (scheme, rest) = match text.split_once("://") {
         Some(parts) => parts,
@@ -193,7 +201,7 @@ fn parse(text: &str, tls: Option<Tls>, source: &str) -> Result<Address> {
         "unix" => Err(wrong("is not an absolute path")),
         "tcp" | "http" | "https" => {
             let tls = if scheme == "https" {
-                tls.or_else(|| Some(Tls::in_folder(Path::new("/nonexistent"), true)))
+                tls.or_else(|| Some(Tls::in_folder(Path::new("/nonexistent"), true, false)))
             } else {
                 tls
             };
@@ -259,7 +267,7 @@ mod tests {
             ("tcp://10.0.0.1", "tcp://10.0.0.1:2375"),
             ("localhost:2375", "tcp://localhost:2375"),
             ("https://h", "tcp://h:2376"),
-            ("tcp://[::1]:99", "tcp://::1:99"),
+            ("tcp://[::1]:99", "tcp://[::1]:99"),
             ("ssh://me@h", "ssh://me@h"),
             ("ssh://h:2222/run/x.sock", "ssh://h:2222/run/x.sock"),
         ] {

@@ -29,6 +29,8 @@ use crate::host::Host;
 const OLDEST_API: (u32, u32) = (1, 40);
 /// For questions that an engine answers from memory.
 const QUICK: Duration = Duration::from_secs(30);
+/// How long the first answer may take before the engine is asked whether it is there, and how long that may take.
+const PATIENCE: Duration = Duration::from_secs(10);
 /// For work that an engine does before it answers: on slow storage, creating a container copies its image.
 const SLOW: Duration = Duration::from_secs(300);
 
@@ -41,7 +43,19 @@ pub(super) struct Engine {
     pub(super) docker: Docker,
     http: Client<Connector, Body>,
     endpoint: Arc<Endpoint>,
-    api: Arc<OnceLock<(u32, u32)>>,
+    kind: Arc<OnceLock<Kind>>,
+}
+
+/// What the first answer says of an engine.
+#[derive(Clone, Copy, Debug)]
+struct Kind {
+    podman: bool,
+}
+
+/// An order that an engine refused, with its reason.
+pub(super) struct Refused {
+    pub(super) status: u16,
+    pub(super) message: String,
 }
 
 /// The body of an engine's refusal.
@@ -59,16 +73,16 @@ impl Engine {
         let endpoint = Arc::new(endpoint::find(host)?);
         let connector = Connector(Arc::new(endpoint.address.clone()));
         let http: Client<_, Body> = Client::builder(TokioExecutor::new()).build(connector);
-        let api = Arc::new(OnceLock::new());
+        let kind = Arc::new(OnceLock::new());
         let docker = {
             let http = http.clone();
-            let api = Arc::clone(&api);
+            let kind = Arc::clone(&kind);
             let transport = move |request: BollardRequest| {
                 let http = http.clone();
-                let api = Arc::clone(&api);
+                let kind = Arc::clone(&kind);
                 async move {
                     let request = request.map(|body| body.map_err(std::io::Error::other).boxed_unsync());
-                    send(&http, &api, request)
+                    send(&http, &kind, request)
                         .await
                         .map_err(|error| bollard::errors::Error::from(std::io::Error::other(error)))
                 }
@@ -77,7 +91,7 @@ impl Engine {
             Docker::connect_with_custom_transport(transport, Some("http://engine"), SLOW.as_secs(), &version)
         }
         .map_err(|error| Error::new(ErrorCode::Internal, "no client for the engine").cause(error.to_string()))?;
-        Ok(Self { docker, http, endpoint, api })
+        Ok(Self { docker, http, endpoint, kind })
     }
 
     /// Where the engine is.
@@ -97,13 +111,26 @@ impl Engine {
         }
     }
 
-    /// An order without a body. Returns the status, which says whether anything changed.
-    pub(super) async fn post(&self, path: &str, doing: &str) -> Result<StatusCode> {
+    /// An order without a body. Returns the status, which says whether anything changed, or the engine's refusal.
+    pub(super) async fn post(&self, path: &str, doing: &str) -> Result<Result<StatusCode, Refused>> {
         let (status, body) = self.plain(Method::POST, path, SLOW, doing).await?;
         if status.is_success() || status == StatusCode::NOT_MODIFIED {
-            return Ok(status);
+            return Ok(Ok(status));
         }
-        Err(self.refused(status, &body, doing))
+        match serde_json::from_slice::<Refusal>(&body) {
+            Ok(refusal) => Ok(Err(Refused { status: status.as_u16(), message: refusal.message })),
+            Err(_) => Err(self.refused(status, &body, doing)),
+        }
+    }
+
+    /// What a refusal means where no case of its own was expected.
+    pub(super) fn explain_refusal(&self, refused: &Refused, doing: &str) -> Error {
+        errors::refused(&self.endpoint, refused.status, &refused.message, doing)
+    }
+
+    /// Whether the engine is Podman's; known once it has answered.
+    pub(super) fn is_podman(&self) -> bool {
+        self.kind.get().is_some_and(|kind| kind.podman)
     }
 
     /// Starts an exec on a raw stream: what is written goes to its terminal, what is read comes from it.
@@ -150,7 +177,7 @@ impl Engine {
     }
 
     async fn send(&self, request: Request<Body>, limit: Duration, doing: &str) -> Result<Response<Incoming>> {
-        tokio::time::timeout(limit, send(&self.http, &self.api, request))
+        tokio::time::timeout(limit, send(&self.http, &self.kind, request))
             .await
             .map_err(|_| errors::silent(&self.endpoint, doing))?
             .map_err(|error| errors::transport(&self.endpoint, doing, &error))
@@ -172,6 +199,8 @@ pub(super) enum Unanswered {
     Http(hyper_util::client::legacy::Error),
     /// What answered is no engine: engines say their API version with every answer.
     NotAnEngine(StatusCode),
+    /// It takes connections and does not even say that it is there.
+    Silent,
     /// The engine answers at an API older than the oldest supported.
     TooOld(String),
 }
@@ -181,6 +210,7 @@ impl std::fmt::Display for Unanswered {
         match self {
             Self::Http(error) => error.fmt(formatter),
             Self::NotAnEngine(status) => write!(formatter, "it answered with status {status} and no API version"),
+            Self::Silent => formatter.write_str("no answer"),
             Self::TooOld(version) => write!(formatter, "API version {version}"),
         }
     }
@@ -190,18 +220,21 @@ impl std::error::Error for Unanswered {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Http(error) => error.source(),
-            Self::NotAnEngine(_) | Self::TooOld(_) => None,
+            Self::NotAnEngine(_) | Self::Silent | Self::TooOld(_) => None,
         }
     }
 }
 
 async fn send(
     http: &Client<Connector, Body>,
-    api: &OnceLock<(u32, u32)>,
+    kind: &OnceLock<Kind>,
     request: Request<Body>,
 ) -> Result<Response<Incoming>, Unanswered> {
-    let response = http.request(request).await.map_err(Unanswered::Http)?;
-    if api.get().is_none() {
+    let response = match kind.get() {
+        Some(_) => http.request(request).await.map_err(Unanswered::Http)?,
+        None => first_answer(http, request).await?,
+    };
+    if kind.get().is_none() {
         let said = response.headers().get("Api-Version").and_then(|value| value.to_str().ok());
         let version = said
             .and_then(|text| text.split_once('.'))
@@ -211,7 +244,29 @@ async fn send(
             return Err(Unanswered::TooOld(said.unwrap_or_default().to_owned()));
         }
         // Another request may have said the same meanwhile.
-        let _ = api.set(version);
+        let _ = kind.set(Kind { podman: response.headers().contains_key("Libpod-Api-Version") });
     }
     Ok(response)
+}
+
+/// The answer to the first request, which may take long for good reasons. After a while the engine is asked, on
+/// another connection, whether it is there at all.
+async fn first_answer(
+    http: &Client<Connector, Body>,
+    request: Request<Body>,
+) -> Result<Response<Incoming>, Unanswered> {
+    let answer = http.request(request);
+    tokio::pin!(answer);
+    if let Ok(answer) = tokio::time::timeout(PATIENCE, &mut answer).await {
+        return answer.map_err(Unanswered::Http);
+    }
+    let ping = http.get(hyper::Uri::from_static("http://engine/_ping"));
+    tokio::select! {
+        answer = &mut answer => answer.map_err(Unanswered::Http),
+        ping = tokio::time::timeout(PATIENCE, ping) => match ping {
+            Ok(Ok(_)) => answer.await.map_err(Unanswered::Http),
+            Ok(Err(error)) => Err(Unanswered::Http(error)),
+            Err(_) => Err(Unanswered::Silent),
+        },
+    }
 }

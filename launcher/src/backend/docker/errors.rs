@@ -19,7 +19,7 @@ pub(super) fn explain(endpoint: &Endpoint, error: bollard::errors::Error, doing:
                 refused(endpoint, status_code, &message, doing)
             }
         }
-        Bollard::DockerStreamError { error } => stream(endpoint, &error, doing),
+        Bollard::DockerStreamError { error } => stream(&error, doing),
         Bollard::RequestTimeoutError => silent(endpoint, doing),
         Bollard::JsonDataError { message, .. } => garbled(endpoint, doing, &message),
         Bollard::JsonSerdeError { err } => garbled(endpoint, doing, &err.to_string()),
@@ -39,7 +39,6 @@ pub(super) fn refused(endpoint: &Endpoint, status: u16, message: &str, doing: &s
     }
     let error = |code| Error::new(code, format!("could not {doing}")).cause(message.to_owned());
     match status {
-        404 | 409 => error(ErrorCode::EngineError),
         401 | 403 => error(ErrorCode::EngineUnavailable).hint(format!(
             "the engine at {} (from {}) does not allow it; check your rights there",
             endpoint.address, endpoint.source
@@ -50,11 +49,13 @@ pub(super) fn refused(endpoint: &Endpoint, status: u16, message: &str, doing: &s
 }
 
 /// A failure that came in the middle of a stream of progress.
-pub(super) fn stream(_: &Endpoint, message: &str, doing: &str) -> Error {
+fn stream(message: &str, doing: &str) -> Error {
     if is_disk_full(message) {
         return disk_full(doing, message);
     }
-    Error::new(ErrorCode::EngineError, format!("could not {doing}")).cause(message.to_owned())
+    Error::new(ErrorCode::EngineError, format!("could not {doing}"))
+        .cause(message.to_owned())
+        .hint("see the engine's log: journalctl -u docker")
 }
 
 /// Something that is not an engine answered, or an engine answered nonsense.
@@ -96,6 +97,7 @@ pub(super) fn transport(endpoint: &Endpoint, doing: &str, error: &Unanswered) ->
             .detail("api_version", version.clone())
             .hint("use Docker Engine 20.10 or later");
         }
+        Unanswered::Silent => return silent(endpoint, doing),
         Unanswered::NotAnEngine(_) => return garbled(endpoint, doing, &error.to_string()),
         Unanswered::Http(http) => http,
     };

@@ -17,9 +17,6 @@ use crate::workspace::ImageRef;
 /// The agent image. Works with the classic builder, which every engine has.
 const DOCKERFILE: &str = include_str!("../../../image/Dockerfile");
 
-/// What the agent image is built from when nothing else is asked for.
-pub const DEFAULT_BASE: &str = "debian:bookworm-slim";
-
 /// Pulls an image.
 ///
 /// # Errors

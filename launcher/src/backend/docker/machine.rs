@@ -1,12 +1,15 @@
 //! The inside of a container, as a machine: commands are the engine's execs.
 
-use agent_workspace_contract::{ErrorCode, Quoting, Transport};
+use std::time::Duration;
+
+use agent_workspace_contract::{ErrorCode, Quoting, Transport, WorkspaceStatus};
 use async_trait::async_trait;
 use bollard::container::LogOutput;
 use bollard::exec::{CreateExecOptions, StartExecOptions, StartExecResults};
 use futures_util::StreamExt;
 use tokio::io::AsyncWriteExt;
 
+use super::container::Inspected;
 use super::engine::Engine;
 use super::terminal;
 use crate::error::{Error, Result};
@@ -16,6 +19,11 @@ use crate::machine::{Command, Listener, Machine, Output, Secret, Who};
 const LONGEST_STDOUT: usize = 1 << 20;
 /// Enough of stderr to explain a failure.
 const LONGEST_STDERR: usize = 16 << 10;
+/// 128 and the number of SIGKILL.
+const KILLED: i64 = 137;
+
+/// How often an exec that has ended is asked how, a tenth of a second apart: a loaded engine lags behind.
+const STATUS_TRIES: u32 = 300;
 
 /// One container.
 pub(super) struct DockerMachine {
@@ -50,8 +58,7 @@ impl DockerMachine {
     }
 
     async fn status(&self, exec: &str) -> Result<i64> {
-        // A loaded engine may say for a moment that what has ended still runs.
-        for _ in 0..50 {
+        for _ in 0..STATUS_TRIES {
             let inspected = match self.engine.docker.inspect_exec(exec).await {
                 Ok(inspected) => inspected,
                 Err(bollard::errors::Error::DockerResponseServerError { status_code: 404, message }) => {
@@ -60,8 +67,9 @@ impl DockerMachine {
                 Err(error) => return Err(self.engine.explain(error, &self.doing())),
             };
             match inspected.exit_code {
+                Some(KILLED) if inspected.running != Some(true) => return self.status_of_killed().await,
                 Some(code) if inspected.running != Some(true) => return Ok(code),
-                _ => tokio::time::sleep(std::time::Duration::from_millis(20)).await,
+                _ => tokio::time::sleep(Duration::from_millis(100)).await,
             }
         }
         Err(Error::new(
@@ -70,7 +78,23 @@ impl DockerMachine {
         ))
     }
 
+    /// A command that was killed may have been killed with its container.
+    async fn status_of_killed(&self) -> Result<i64> {
+        let path = format!("/containers/{}/json", self.id);
+        let container: Option<Inspected> = self.engine.get(&path, &self.doing()).await?;
+        match container.map(|container| container.into_workspace().status) {
+            Some(WorkspaceStatus::Running) => Ok(KILLED),
+            _ => Err(self.vanished("its commands were killed")),
+        }
+    }
+
     fn vanished(&self, cause: &str) -> Error {
+        if cause.contains("is paused") {
+            return Error::new(ErrorCode::WrongState, format!("workspace {} is paused", self.name))
+                .cause(cause.to_owned())
+                .detail("workspace", self.name.clone())
+                .hint(format!("agent-workspace start {}", self.name));
+        }
         Error::new(
             ErrorCode::ContainerVanished,
             format!("the container of {} was stopped or removed in the middle", self.name),

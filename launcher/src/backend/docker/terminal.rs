@@ -23,6 +23,7 @@ pub(super) async fn converse<F: Future<Output = ()>>(
     let mut window = signal(SignalKind::window_change()).map_err(|error| broken(error.to_string()))?;
     let (mut from, mut to) = tokio::io::split(TokioIo::new(stream));
     let mut keys = keyboard();
+    let mut typing = true;
     let mut bytes = vec![0; 32 << 10];
     let size = || tcgetwinsize(rustix::stdio::stdout()).ok().map(|size| (size.ws_row, size.ws_col));
     if let Some((rows, columns)) = size() {
@@ -41,7 +42,7 @@ pub(super) async fn converse<F: Future<Output = ()>>(
                     }
                 }
             },
-            typed = keys.recv() => match typed {
+            typed = keys.recv(), if typing => match typed {
                 Some(typed) => {
                     if to.write_all(&typed).await.is_err() {
                         return Ok(());
@@ -50,7 +51,7 @@ pub(super) async fn converse<F: Future<Output = ()>>(
                 // The end of our input; what is running may still have something to say.
                 None => {
                     let _ = to.shutdown().await;
-                    keys = closed();
+                    typing = false;
                 }
             },
             _ = window.recv() => if let Some((rows, columns)) = size() {
@@ -72,13 +73,6 @@ fn keyboard() -> tokio::sync::mpsc::Receiver<Vec<u8>> {
             }
         }
     });
-    receiver
-}
-
-/// A channel on which nothing ever comes, and whose end never comes either.
-fn closed() -> tokio::sync::mpsc::Receiver<Vec<u8>> {
-    let (sender, receiver) = tokio::sync::mpsc::channel(1);
-    std::mem::forget(sender);
     receiver
 }
 

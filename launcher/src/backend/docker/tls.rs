@@ -20,7 +20,7 @@ pub(super) fn connector(files: &Tls) -> Result<TlsConnector> {
         .with_safe_default_protocol_versions()
         .map_err(Error::other)?;
     let builder = if files.verify {
-        builder.with_root_certificates(roots(&files.ca)?)
+        builder.with_root_certificates(roots(files)?)
     } else {
         builder.dangerous().with_custom_certificate_verifier(Arc::new(Unverified(provider)))
     };
@@ -38,11 +38,15 @@ pub(super) fn server_name(host: &str) -> Result<ServerName<'static>> {
     ServerName::try_from(host.to_owned()).map_err(|error| Error::new(ErrorKind::InvalidInput, error))
 }
 
-fn roots(ca: &Path) -> Result<RootCertStore> {
+fn roots(files: &Tls) -> Result<RootCertStore> {
     let mut roots = RootCertStore::empty();
-    let certificates = if ca.exists() { certificates(ca)? } else { rustls_native_certs::load_native_certs().certs };
-    for certificate in certificates {
-        roots.add(certificate).map_err(|error| named(ca, &error))?;
+    if files.needs_ca || files.ca.exists() {
+        for certificate in certificates(&files.ca)? {
+            roots.add(certificate).map_err(|error| named(&files.ca, &error))?;
+        }
+    } else {
+        // One odd certificate of the system's must not spoil the others.
+        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     }
     Ok(roots)
 }

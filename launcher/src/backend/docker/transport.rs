@@ -74,7 +74,7 @@ fn ssh(target: &str, port: Option<u16>, socket: Option<&str>) -> std::io::Result
         .map_err(|error| std::io::Error::new(error.kind(), format!("ssh could not be started: {error}")))?;
     match (child.stdin.take(), child.stdout.take(), child.stderr.take()) {
         (Some(stdin), Some(stdout), Some(stderr)) => {
-            Ok(Raw::Ssh(Box::new(Ssh { _child: child, stdin, stdout, stderr, words: Vec::new() })))
+            Ok(Raw::Ssh(Box::new(Ssh { _child: child, stdin, stdout, stderr, spoke: false, words: Vec::new() })))
         }
         _ => Err(std::io::Error::other("ssh has no pipes")),
     }
@@ -86,17 +86,23 @@ struct Ssh {
     stdin: ChildStdin,
     stdout: ChildStdout,
     stderr: ChildStderr,
+    /// Whether the far side has said anything; then what ssh says is talk and no failure.
+    spoke: bool,
     /// What it has said on stderr.
     words: Vec<u8>,
 }
 
 impl Ssh {
-    /// Reads from the far side. When that ends, what ssh said (unknown host key, permission denied) is the reason.
+    /// Reads from the far side. When that ends before it began, what ssh said (unknown host key, permission denied) is
+    /// the reason.
     fn poll_read(&mut self, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<std::io::Result<()>> {
         let before = buffer.filled().len();
         match Pin::new(&mut self.stdout).poll_read(context, buffer) {
-            Poll::Ready(Ok(())) if buffer.filled().len() == before => {}
-            other => return other,
+            Poll::Ready(Ok(())) if buffer.filled().len() == before && !self.spoke => {}
+            other => {
+                self.spoke |= buffer.filled().len() > before;
+                return other;
+            }
         }
         let mut bytes = [0; 1024];
         loop {

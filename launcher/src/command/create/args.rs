@@ -132,6 +132,8 @@ pub struct CloneRequest {
     pub submodules: bool,
     /// For git on the repository's host.
     pub token: Option<Secret>,
+    /// Whether that host is another than the token is surely for.
+    pub token_elsewhere: bool,
 }
 
 impl Args {
@@ -229,6 +231,7 @@ impl Args {
             image: image.unwrap_or_else(ImageRef::default_agent_image),
             fetch: !no_pull,
             repo: repo.as_ref().map(RepoSpec::slug),
+            repo_host: repo.as_ref().map(|repo| repo.host().to_owned()),
             path,
             user: user.map(|user| resources::user(&user)).transpose()?,
             nano_cpus: cpus.map(|cpus| resources::cpus(&cpus)).transpose()?,
@@ -238,7 +241,13 @@ impl Args {
             labels: label.iter().map(|label| resources::label(label)).collect::<Result<_>>()?,
         };
         let clone = match clone {
-            Some(repo) => Some(CloneRequest { repo, git_ref, submodules: recurse_submodules, token: token(host)? }),
+            Some(repo) => {
+                // Where the user said so, or where such tokens come from.
+                let expected = [default_host.as_str(), "github.com"].contains(&repo.host());
+                let token = token(host)?;
+                let token_elsewhere = token.is_some() && !expected;
+                Some(CloneRequest { repo, git_ref, submodules: recurse_submodules, token, token_elsewhere })
+            }
             None => None,
         };
         Ok(Request { name, name_is_made, fail_if_exists: if_exists == IfExists::Fail, spec, clone, repo, tunnel })

@@ -9,36 +9,62 @@ export LC_ALL GIT_TERMINAL_PROMPT
 command -v git >/dev/null 2>&1 || exit 80
 
 parent=${dest%/*}
-partial=$parent/.clone-$id
-scratch=
+parent=${parent:-/}
+partial=${parent%/}/.clone-$id
 git_pid=
-writer_pid=
-helper=
+token=
 
 # What is half done goes, however we end.
 clean() {
-  [ -z "$git_pid" ] || kill "$git_pid" 2>/dev/null
-  [ -z "$writer_pid" ] || kill "$writer_pid" 2>/dev/null
-  [ -z "$scratch" ] || rm -rf "$scratch"
+  if [ -n "$git_pid" ]; then
+    kill "$git_pid" 2>/dev/null
+    wait "$git_pid" 2>/dev/null
+  fi
   rm -rf "$partial" "$partial.pid"
 }
 trap clean EXIT
 trap 'exit 130' HUP INT TERM
 
-# Git with what this clone needs. Submodules that name the host by SSH are fetched the way the repository is, and none
-# may use a transport but HTTPS. With a token, git asks our helper and no helper that could write it down.
+# Git with what a transfer needs. Submodules that name the host by SSH are fetched the way the repository is, and none
+# may use a transport but HTTPS. Hooks and monitors that a clone has been given since are not run: they would run with
+# the token within reach.
 our_git() {
-  set -- -c "url.https://$host/.insteadOf=git@$host:" -c "url.https://$host/.insteadOf=ssh://git@$host/" \
-    -c protocol.allow=never -c protocol.https.allow=always "$@"
-  if [ -n "$helper" ]; then
-    set -- -c credential.helper= -c "credential.https://$host.helper=" -c "credential.https://$host.helper=$helper" "$@"
-  fi
+  set -- -c core.hooksPath=/dev/null -c core.fsmonitor=false -c protocol.allow=never -c protocol.https.allow=always \
+    -c fetch.parallel=1 -c submodule.fetchJobs=1 \
+    -c "url.https://$host/.insteadOf=git@$host:" -c "url.https://$host/.insteadOf=ssh://git@$host/" "$@"
   exec git "$@" </dev/null
+}
+
+# The same, answering git on the repository's host with the token. It comes over a pipe, a line for each question, so
+# that it is in no argument, no environment and no file. Helpers that the image has are left out, as they could write
+# it down.
+git_with_token() {
+  # shellcheck disable=SC2016 # git's shell expands it, not this one
+  helper='!f() { test "$1" = get || exit 0; read -r word <&9; printf "username=x-access-token\npassword=%s\n" "$word"; }; f'
+  our_git -c credential.helper= -c "credential.https://$host.helper=" -c "credential.https://$host.helper=$helper" "$@"
+}
+
+answers() {
+  trap - EXIT
+  while printf '%s\n' "$token"; do :; done 2>/dev/null
 }
 
 # Runs it in the background and waits, so that a signal is heard at once and not after the transfer.
 run_git() {
   our_git "$@" &
+  await_git
+}
+
+run_git_with_token() {
+  if [ -z "$token" ]; then
+    run_git "$@"
+    return
+  fi
+  answers | git_with_token "$@" 9<&0 &
+  await_git
+}
+
+await_git() {
   git_pid=$!
   wait "$git_pid"
   set -- $?
@@ -60,35 +86,43 @@ plain() {
   printf '%s' "$plain_url" | tr '[:upper:]' '[:lower:]'
 }
 
+# What cannot be looked at counts as changed.
 changes() {
-  [ -n "$(git -C "$dest" status --porcelain 2>/dev/null | head -n 1)" ]
+  status=$(git -C "$dest" -c core.fsmonitor=false status --porcelain) || return 0
+  [ -n "$status" ]
 }
 
 commit_of() {
   git -C "$1" rev-parse --verify --quiet "$2^{commit}"
 }
 
-# The commit a ref stands for in a clone: as it is, or as a branch of origin.
+# The commit a ref stands for in a clone: as a branch of origin, or as it is.
 resolve() {
   commit_of "$1" "refs/remotes/origin/$ref" || commit_of "$1" "$ref"
 }
 
+# Checks the ref out and writes its commit down as one that exists elsewhere: a tag or a commit may be on no branch.
+check_out() {
+  run_git -C "$1" checkout --quiet "$ref" -- || exit $?
+  git -C "$1" rev-parse HEAD >>"$1/.git/agent-workspace-fetched"
+}
+
 keep() {
-  origin=$(git -C "$dest" remote get-url origin 2>/dev/null)
+  origin=$(git -C "$dest" remote get-url origin) || exit 86
   if [ "$(plain "$origin")" != "$(plain "$url")" ]; then
     # Never with what may be a password in it.
-    printf 'origin=%s\n' "$(printf '%s' "$origin" | sed 's#//[^/@]*@#//#')"
+    printf 'origin=%s\n' "$(printf '%s' "$origin" | sed 's#//[^/]*@#//#')"
     exit 82
   fi
   if [ -n "$ref" ]; then
     branch=$(git -C "$dest" symbolic-ref --quiet --short HEAD)
     if [ "$branch" != "$ref" ]; then
       # It may be newer than the clone.
-      resolve "$dest" >/dev/null || run_git -C "$dest" fetch --quiet --tags origin || exit $?
+      resolve "$dest" >/dev/null || run_git_with_token -C "$dest" fetch --quiet --tags origin || exit $?
       target=$(resolve "$dest") || exit 83
       if [ "$(commit_of "$dest" HEAD)" != "$target" ] || [ -n "$branch" ]; then
         if changes; then exit 84; fi
-        run_git -C "$dest" checkout --quiet "$ref" -- || exit $?
+        check_out "$dest"
       fi
     fi
   fi
@@ -96,52 +130,49 @@ keep() {
   exit 0
 }
 
-if [ ! -e "$dest/.git" ] && [ -n "$(ls -A "$dest" 2>/dev/null)" ]; then
-  exit 81
-fi
+# Whether a process is a clone of ours: numbers are used again, above all after a restart.
+is_our_clone() {
+  tr '\0' '\n' <"/proc/$1/cmdline" 2>/dev/null | grep -qx agent-workspace
+}
 
-# The token comes over a pipe that only we and git can open: it is in no argument, no environment and no file.
-if [ "$with_token" = yes ]; then
-  IFS= read -r token
-  scratch=$(mktemp -d) && mkfifo -m 600 "$scratch/token" || exit 85
-  AGENT_WORKSPACE_TOKEN_PIPE=$scratch/token
-  export AGENT_WORKSPACE_TOKEN_PIPE
-  (
-    trap '' PIPE
-    trap - EXIT
-    while [ -p "$scratch/token" ]; do
-      printf 'username=x-access-token\npassword=%s\n' "$token" >"$scratch/token" 2>/dev/null || exit
-    done
-  ) </dev/null >/dev/null 2>&1 &
-  writer_pid=$!
-  token=
-  # shellcheck disable=SC2016 # git's shell expands it, not this one
-  helper='!f() { test "$1" = get || exit 0; { read -r name; read -r word; printf "%s\n%s\n" "$name" "$word"; } <"$AGENT_WORKSPACE_TOKEN_PIPE"; }; f'
-fi
+# Other clones into the same folder: one that is at work is waited for, what a dead one left goes.
+settle_others() {
+  for other in "${parent%/}"/.clone-*.pid; do
+    if [ ! -r "$other" ] || [ "$other" = "$partial.pid" ]; then continue; fi
+    read -r other_pid other_dest <"$other" || continue
+    [ "$other_dest" = "$dest" ] || continue
+    while is_our_clone "$other_pid" && [ -e "$other" ]; do sleep 0.2 2>/dev/null || sleep 1; done
+    rm -rf "${other%.pid}" "$other"
+  done
+}
 
-[ ! -e "$dest/.git" ] || keep
+[ "$with_token" = no ] || IFS= read -r token
 
 if ! mkdir -p "$parent" 2>/dev/null || [ ! -w "$parent" ]; then
   echo "the folder $parent cannot be written by $(id -un 2>/dev/null || id -u)" >&2
   exit 85
 fi
-printf '%s\n' "$$" >"$partial.pid"
+settle_others
+printf '%s %s\n' "$$" "$dest" >"$partial.pid"
+
+[ ! -e "$dest/.git" ] || keep
+[ -z "$(ls -A "$dest" 2>/dev/null)" ] || exit 81
 
 verbose=--quiet
 [ "$progress" = no ] || verbose=--progress
 checkout=
 [ -z "$ref" ] || checkout=--no-checkout
 # shellcheck disable=SC2086 # empty means no word at all
-run_git clone $verbose $checkout -- "$url" "$partial" || exit $?
+run_git_with_token clone $verbose $checkout -- "$url" "$partial" || exit $?
 if [ -n "$ref" ]; then
   # A commit that no branch or tag leads to may still be had by its name.
-  resolve "$partial" >/dev/null || run_git -C "$partial" fetch --quiet origin "$ref" 2>/dev/null
+  resolve "$partial" >/dev/null || run_git_with_token -C "$partial" fetch --quiet origin "$ref" 2>/dev/null
   resolve "$partial" >/dev/null || exit 83
-  run_git -C "$partial" checkout --quiet "$ref" -- || exit $?
+  check_out "$partial"
 fi
 if [ "$submodules" = yes ]; then
   # shellcheck disable=SC2086
-  run_git -C "$partial" submodule update --init --recursive ${verbose} || exit $?
+  run_git_with_token -C "$partial" submodule update --init --recursive ${verbose} || exit $?
 fi
 
 # Another create of the same workspace may have been faster.

@@ -1,9 +1,10 @@
 # Ends a clone that was interrupted and removes what it left half done.
 # $1 destination  $2 id
 set -u
-partial=${1%/*}/.clone-$2
+parent=${1%/*}
+partial=$parent/.clone-$2
 if [ -r "$partial.pid" ]; then
-  read -r pid <"$partial.pid"
+  read -r pid _ <"$partial.pid"
   kill -TERM "$pid" 2>/dev/null
   # Its own cleaning takes a moment.
   tries=0

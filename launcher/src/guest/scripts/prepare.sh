@@ -7,7 +7,8 @@ case $1 in *:*) group=${1#*:} ;; esac
 
 # Sets uid and gid from the account of that name or number; false when there is none.
 account() {
-  while IFS=: read -r entry _ entry_uid entry_gid _; do
+  # The last line may have no end.
+  while IFS=: read -r entry _ entry_uid entry_gid _ || [ -n "$entry" ]; do
     if [ "$entry" = "$1" ] || [ "$entry_uid" = "$1" ]; then
       uid=$entry_uid gid=$entry_gid
       return 0
@@ -16,43 +17,63 @@ account() {
   return 1
 }
 
-free_number() {
-  candidate=1000
-  while account "$candidate"; do candidate=$((candidate + 1)); done
-  printf '%s' "$candidate"
+# Whether a file of accounts or groups has a line of this name or number.
+listed() {
+  while IFS=: read -r entry _ number _ || [ -n "$entry" ]; do
+    if [ "$entry" = "$2" ] || [ "$number" = "$2" ]; then return 0; fi
+  done <"$1"
+  return 1
+}
+
+# Adds a line to a file whose last line may have no end.
+add_line() {
+  if [ -s "$1" ] && [ -n "$(tail -c 1 "$1")" ]; then printf '\n' >>"$1"; fi
+  printf '%s\n' "$2" >>"$1"
 }
 
 # Two creates of one workspace may be here at once, and one account is enough. A lock that outlived its holder is
 # passed by after ten seconds.
-lock=/.agent-workspace-prepare
-tries=0
-until mkdir "$lock" 2>/dev/null; do
-  tries=$((tries + 1))
-  [ "$tries" -le 100 ] || break
-  sleep 0.1 2>/dev/null || sleep 1
-done
-trap 'rmdir "$lock" 2>/dev/null' EXIT
+take_turns() {
+  lock=/.agent-workspace-prepare
+  tries=0
+  until mkdir "$lock" 2>/dev/null; do
+    tries=$((tries + 1))
+    [ "$tries" -le 100 ] || return 0
+    sleep 0.1 2>/dev/null || sleep 1
+  done
+  trap 'rmdir "$lock" 2>/dev/null' EXIT
+}
+
+free_number() {
+  candidate=1000
+  while listed /etc/passwd "$candidate" || listed /etc/group "$candidate"; do candidate=$((candidate + 1)); done
+  printf '%s' "$candidate"
+}
+
+# By hand, as useradd and adduser are not everywhere and differ where they are.
+make_account() {
+  uid=$(free_number) gid=$uid
+  shell=/bin/sh
+  for program in /bin/zsh /bin/bash; do
+    if [ -x "$program" ]; then
+      shell=$program
+      break
+    fi
+  done
+  if listed /etc/group "$user"; then gid=$number; else add_line /etc/group "$user:x:$gid:"; fi
+  add_line /etc/passwd "$user:x:$uid:$gid::$home:$shell"
+  [ ! -e /etc/shadow ] || add_line /etc/shadow "$user:!:19000:0:99999:7:::"
+}
 
 uid='' gid=''
-if ! [ -e /etc/passwd ]; then
-  printf 'root:x:0:0:root:/root:/bin/sh\n' >/etc/passwd
-fi
+[ -e /etc/passwd ] || printf 'root:x:0:0:root:/root:/bin/sh\n' >/etc/passwd
+[ -e /etc/group ] || printf 'root:x:0:\n' >/etc/group
 if ! account "$user"; then
   case $user in
     *[!0-9]*)
       [ "$4" = default ] || exit 80
-      uid=$(free_number) gid=$uid
-      shell=/bin/sh
-      for program in /bin/zsh /bin/bash; do
-        if [ -x "$program" ]; then
-          shell=$program
-          break
-        fi
-      done
-      # By hand, as useradd and adduser are not everywhere and differ where they are.
-      printf '%s:x:%s:\n' "$user" "$gid" >>/etc/group
-      printf '%s:x:%s:%s::%s:%s\n' "$user" "$uid" "$gid" "$home" "$shell" >>/etc/passwd
-      if [ -e /etc/shadow ]; then printf '%s:!:19000:0:99999:7:::\n' "$user" >>/etc/shadow; fi
+      take_turns
+      account "$user" || make_account
       ;;
     *) uid=$user gid=0 ;;
   esac

@@ -1,0 +1,177 @@
+//! Removing: what was asked to go, what an undone create has made, and volumes that were left behind.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use agent_workspace_contract::{ErrorCode, FailedItem, RemovedItem, WorkspaceStatus};
+use bollard::errors::Error as Bollard;
+use bollard::query_parameters::{RemoveContainerOptionsBuilder, RemoveVolumeOptions};
+use futures_util::future::join_all;
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::json;
+
+use super::container::{self, Inspected, LABEL_CREATE_ID, LABEL_WORKSPACE};
+use super::{Docker, encode};
+use crate::backend::{Backend, Removal};
+use crate::error::{Error, Result};
+use crate::guest::joined;
+use crate::workspace::WorkspaceName;
+
+/// How long undoing looks for a container whose creation was under way when the connection broke.
+const SETTLE: Duration = Duration::from_secs(3);
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Volumes {
+    volumes: Option<Vec<Volume>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Volume {
+    name: String,
+    #[serde(default)]
+    labels: Option<BTreeMap<String, String>>,
+}
+
+/// What Podman says of a volume by its own API, to the fraction of a second.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct PodmanVolume {
+    created_at: String,
+}
+
+impl Docker {
+    /// Removes a container, running or not. Returns whether it was there.
+    pub(super) async fn remove_container(&self, id: &str, name: &str) -> Result<bool> {
+        let options = RemoveContainerOptionsBuilder::new().force(true).v(true).build();
+        match self.engine.docker.remove_container(id, Some(options)).await {
+            Ok(()) => Ok(true),
+            Err(Bollard::DockerResponseServerError { status_code: 404, .. }) => Ok(false),
+            // Somebody else is removing it at this moment; its volumes are free when they are done.
+            Err(Bollard::DockerResponseServerError { status_code: 409, message })
+                if message.contains("in progress") =>
+            {
+                for _ in 0..100 {
+                    if self
+                        .engine
+                        .get::<Inspected>(&format!("/containers/{id}/json"), "wait for a removal")
+                        .await?
+                        .is_none()
+                    {
+                        return Ok(false);
+                    }
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                }
+                Err(self.engine.explain(
+                    Bollard::DockerResponseServerError { status_code: 409, message },
+                    &format!("remove the container {name}"),
+                ))
+            }
+            Err(error) => Err(self.engine.explain(error, &format!("remove the container {name}"))),
+        }
+    }
+
+    /// Removes volumes, all at once. Those that are not there are no news.
+    pub(super) async fn remove_volumes(&self, volumes: &[String], removal: &mut Removal) {
+        let results =
+            join_all(volumes.iter().map(async |volume| {
+                (volume, self.engine.docker.remove_volume(volume, None::<RemoveVolumeOptions>).await)
+            }))
+            .await;
+        for (volume, result) in results {
+            let (kind, id) = ("volume".to_owned(), volume.clone());
+            match result {
+                Ok(()) => removal.removed.push(RemovedItem { kind, id }),
+                Err(Bollard::DockerResponseServerError { status_code: 404, .. }) => {}
+                Err(error) => {
+                    let error = self.engine.explain(error, &format!("remove the volume {volume}"));
+                    let message = error.causes().first().cloned().unwrap_or_else(|| error.message().to_owned());
+                    removal.failed.push(FailedItem { kind, id, message });
+                }
+            }
+        }
+    }
+
+    /// Removes everything that carries the mark of one call, and nothing else. A workspace that somebody else has come
+    /// back to meanwhile stays: it is theirs as well.
+    pub(super) async fn take_back(&self, create_id: &str) -> Result<()> {
+        let filters = json!({ "label": [format!("{LABEL_CREATE_ID}={create_id}")] });
+        let doing = "undo what this call has made";
+        let until = Instant::now() + SETTLE;
+        let mut volumes = Vec::new();
+        loop {
+            let containers = self.list_by(filters.clone(), doing).await?;
+            for container in &containers {
+                let path = format!("/containers/{}/json", container.id);
+                let Some(made) = self.engine.get::<Inspected>(&path, doing).await? else { continue };
+                let made_at = made.created();
+                let workspace = made.into_workspace();
+                if workspace.status == WorkspaceStatus::Running && joined::is_marked(&*self.machine(&workspace)).await {
+                    return Err(Error::new(
+                        ErrorCode::WrongState,
+                        format!("another create has come back to {} and keeps it", workspace.name),
+                    ));
+                }
+                if self.engine.is_podman() {
+                    volumes.extend(self.podman_volumes(&workspace.volumes, made_at).await?);
+                }
+                self.remove_container(&container.id, &workspace.name).await?;
+            }
+            // An engine goes on creating for a caller that has gone away.
+            if !containers.is_empty() || !self.creating.load(Ordering::Relaxed) || Instant::now() > until {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        volumes.extend(self.volumes_by(filters, doing).await?.into_iter().map(|volume| volume.name));
+        let mut removal = Removal::default();
+        self.remove_volumes(&volumes, &mut removal).await;
+        match removal.failed.first() {
+            None => Ok(()),
+            Some(failed) => {
+                Err(Error::new(ErrorCode::EngineError, format!("volume {}: {}", failed.id, failed.message)))
+            }
+        }
+    }
+
+    /// Podman leaves out labels that come with a mount, but says to the nanosecond when a volume was made: those of a
+    /// container are made after it was begun, and older ones were there before.
+    async fn podman_volumes(&self, mounted: &[String], container_made: Option<Timestamp>) -> Result<Vec<String>> {
+        let Some(container_made) = container_made else { return Ok(Vec::new()) };
+        let mut made = Vec::new();
+        for volume in mounted {
+            let path = format!("/v4.0.0/libpod/volumes/{volume}/json");
+            let found: Option<PodmanVolume> = self.engine.get(&path, "look at a volume").await?;
+            let volume_made = found.and_then(|found| found.created_at.parse::<Timestamp>().ok());
+            made.extend(volume_made.filter(|volume_made| *volume_made >= container_made).map(|_| volume.clone()));
+        }
+        Ok(made)
+    }
+
+    /// Volumes of a workspace whose container is gone. Only what says whose it is, or, made before volumes said so,
+    /// has a name that begins like a workspace's.
+    pub(super) async fn left_volumes(&self, name: &WorkspaceName) -> Result<Vec<String>> {
+        let names: Vec<&str> = [Some(name.canonical()), name.legacy(), name.verbatim()].into_iter().flatten().collect();
+        let own: Vec<String> = names.iter().copied().flat_map(container::volume_names).collect();
+        let found = self.volumes_by(json!({ "name": own }), "look for volumes").await?;
+        let is_ours = |volume: &Volume| match volume.labels.as_ref().and_then(|labels| labels.get(LABEL_WORKSPACE)) {
+            Some(workspace) => names.contains(&workspace.as_str()),
+            None => self.prefix.strip(&volume.name) != volume.name,
+        };
+        // The engine's filter finds every name that holds one of ours.
+        Ok(found
+            .into_iter()
+            .filter(|volume| own.contains(&volume.name) && is_ours(volume))
+            .map(|volume| volume.name)
+            .collect())
+    }
+
+    async fn volumes_by(&self, filters: serde_json::Value, doing: &str) -> Result<Vec<Volume>> {
+        let path = format!("/volumes?filters={}", encode(&filters.to_string()));
+        let volumes: Option<Volumes> = self.engine.get(&path, doing).await?;
+        Ok(volumes.and_then(|volumes| volumes.volumes).unwrap_or_default())
+    }
+}
