@@ -129,6 +129,8 @@ pub struct Workspace {
     pub marked: bool,
     /// Whether it has no label at all, as containers of the oldest launchers have none.
     pub unlabelled: bool,
+    /// The mark of the call that made it.
+    pub create_id: Option<String>,
     /// Whether this launcher, in whichever version, made it, and so its user and folders.
     pub made_by_us: bool,
     /// Volumes of its own, by the names the launcher gives.

@@ -147,7 +147,15 @@ async fn return_to(app: &App, workspace: &Workspace, spec: &Spec, timings: &mut 
     }
     app.prepare(workspace).await?;
     if host::now().as_second() - made_at(workspace) < WORK_IN_PROGRESS {
-        joined::mark(&*app.backend.machine(workspace)).await?;
+        let machine = app.backend.machine(workspace);
+        joined::join(&*machine, &spec.create_id).await?;
+        let (backend, id, maker) = (Arc::clone(&app.backend), spec.create_id.clone(), workspace.create_id.clone());
+        app.undo.register(format!("workspace {}, when nobody else has it", workspace.name), move || async move {
+            match (joined::leave(&*machine, &id).await?, maker) {
+                (true, Some(maker)) => backend.discard(&maker).await,
+                _ => Ok(()),
+            }
+        });
     }
     Ok(())
 }
@@ -285,6 +293,7 @@ mod tests {
             ready_made: true,
             marked: true,
             unlabelled: false,
+            create_id: None,
             made_by_us: true,
             volumes: Vec::new(),
             recorded: None,

@@ -1,22 +1,46 @@
-//! A mark on a workspace that a second create has come back to while the first was still at work: if the first fails,
-//! it must not take the workspace away.
+//! A second create may come back to a workspace while the first is still at work. If the first fails, it must not take
+//! the workspace away from the second; if both fail, the last one takes it back.
 
-use crate::error::Result;
+use agent_workspace_contract::ErrorCode;
+
+use crate::error::{Error, Result};
+use crate::guest::failed;
 use crate::machine::{Command, Machine};
 
+const SCRIPT: &str = include_str!("scripts/joined.sh");
 /// In no volume, so that it goes with the container.
-const MARK: &str = "/tmp/.agent-workspace-joined";
+const MARKS: &str = "/tmp/.agent-workspace-joined";
+const ABANDONED: i64 = 81;
+const OTHERS: i64 = 82;
 
-/// Marks the workspace.
+/// Says that the call of this id counts on the workspace.
+///
+/// # Errors
+/// `container_vanished` when its maker has given it up, `guest_failed`, or the machine's own.
+pub async fn join(machine: &dyn Machine, id: &str) -> Result<()> {
+    let output = machine.run(Command::script(SCRIPT, &["join", MARKS, id]), &mut |_| {}).await?;
+    match output.status {
+        0 => Ok(()),
+        ABANDONED => {
+            Err(Error::new(ErrorCode::ContainerVanished, "the create that made the workspace failed and takes it back")
+                .hint("try again in a moment"))
+        }
+        _ => Err(failed("come back to the workspace", &output)),
+    }
+}
+
+/// Takes that back. Returns whether nobody counts on the workspace any more, its maker neither.
 ///
 /// # Errors
 /// The machine's own.
-pub async fn mark(machine: &dyn Machine) -> Result<()> {
-    machine.run(Command::script(r#"mkdir -p "${1%/*}" && : >"$1""#, &[MARK]), &mut |_| {}).await.map(drop)
+pub async fn leave(machine: &dyn Machine, id: &str) -> Result<bool> {
+    let output = machine.run(Command::script(SCRIPT, &["leave", MARKS, id]), &mut |_| {}).await?;
+    Ok(output.status == 0)
 }
 
-/// Whether the workspace is marked. One that cannot be asked is not.
-pub async fn is_marked(machine: &dyn Machine) -> bool {
-    let asked = machine.run(Command::script(r#"test -e "$1""#, &[MARK]), &mut |_| {}).await;
-    asked.is_ok_and(|output| output.status == 0)
+/// Says that the workspace's maker has failed. Returns whether others count on it, so that it must stay. One that
+/// cannot be asked counts nobody.
+pub async fn abandon(machine: &dyn Machine) -> bool {
+    let asked = machine.run(Command::script(SCRIPT, &["abandon", MARKS, ""]), &mut |_| {}).await;
+    asked.is_ok_and(|output| output.status == OTHERS)
 }

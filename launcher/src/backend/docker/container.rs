@@ -245,6 +245,7 @@ fn workspace(
         ready_made: labels.contains_key(LABEL_READY),
         marked: labels.contains_key(LABEL_WORKSPACE),
         unlabelled: labels.is_empty(),
+        create_id: labels.get(LABEL_CREATE_ID).cloned(),
         made_by_us: labels.contains_key(LABEL_VERSION),
         volumes,
         recorded,

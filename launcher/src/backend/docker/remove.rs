@@ -109,10 +109,10 @@ impl Docker {
                 let Some(made) = self.engine.get::<Inspected>(&path, doing).await? else { continue };
                 let made_at = made.created();
                 let workspace = made.into_workspace();
-                if workspace.status == WorkspaceStatus::Running && joined::is_marked(&*self.machine(&workspace)).await {
+                if workspace.status == WorkspaceStatus::Running && joined::abandon(&*self.machine(&workspace)).await {
                     return Err(Error::new(
                         ErrorCode::WrongState,
-                        format!("another create has come back to {} and keeps it", workspace.name),
+                        format!("another create has come back to {} and has it now", workspace.name),
                     ));
                 }
                 if self.engine.is_podman() {
