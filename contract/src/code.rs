@@ -54,7 +54,7 @@ error_codes! {
     ImageUnusable = "image_unusable", Unsupported, "the image lacks what is needed (a shell, git)";
     InputRequired = "input_required", Usage, "something must be said by a flag, as the launcher never asks";
     Internal = "internal", Failed, "a defect of the launcher";
-    Interrupted = "interrupted", Interrupted, "SIGINT arrived; what had been made was removed";
+    Interrupted = "interrupted", Interrupted, "SIGINT arrived; what had been made was taken back";
     InvalidDocument = "invalid_document", Usage, "what was read is not one JSON document";
     InvalidEnvironment = "invalid_environment", Usage, "an environment variable or the engine's configuration has an invalid value";
     InvalidImage = "invalid_image", Usage, "not an image reference";
@@ -72,8 +72,8 @@ error_codes! {
     RegistryAuthFailed = "registry_auth_failed", Auth, "the registry wants credentials or refused those given";
     RepoNotFound = "repo_not_found", NotFound, "the git host has no such repository";
     SpecConflict = "spec_conflict", Conflict, "the workspace exists and holds another repository";
-    Terminated = "terminated", Terminated, "SIGTERM or SIGHUP arrived; what had been made was removed";
-    Timeout = "timeout", Timeout, "the time given by --timeout ran out; what had been made was removed";
+    Terminated = "terminated", Terminated, "SIGTERM or SIGHUP arrived; what had been made was taken back";
+    Timeout = "timeout", Timeout, "the time given by --timeout ran out; what had been made was taken back";
     TunnelCliMissing = "tunnel_cli_missing", Unsupported, "the image has no VS Code CLI";
     TunnelFailed = "tunnel_failed", Failed, "the tunnel process ended";
     UnsavedWork = "unsaved_work", UnsavedWork, "removing it would destroy work that exists nowhere else";
