@@ -35,8 +35,7 @@ const UNDO_LIMIT: Duration = Duration::from_secs(60);
 /// Runs one invocation from argv to exit code.
 pub fn run(host: &Host) -> Exit {
     let commands = command::capabilities::command_names();
-    let names: Vec<&str> = commands.iter().map(|name| name.split(' ').next().unwrap_or_default()).collect();
-    let early = Early::scan(host, &names);
+    let early = Early::scan(host, &commands);
     output::answer_panics(&early);
     let mut output = Output::new(&early, host);
     let cli = match Cli::try_parse_from(host.args()) {

@@ -31,8 +31,9 @@ pub struct Early {
 
 impl Early {
     /// Scans argv without parsing it. Needed because a parse error must be answered in the right form.
-    pub fn scan(host: &Host, commands: &[&str]) -> Self {
+    pub fn scan(host: &Host, commands: &[String]) -> Self {
         let mut early = Self::default();
+        let mut typed = Vec::new();
         let mut words = host.args().iter().skip(1).map(|word| word.to_string_lossy()).peekable();
         while let Some(word) = words.next() {
             let (flag, value) = match word.split_once('=') {
@@ -50,12 +51,18 @@ impl Early {
                 "-q" | "--quiet" => early.quiet = true,
                 // Their values could look like a command.
                 "--timeout" | "--supports" | "--requires" if value.is_none() => {
-                    words.next();
+                    words.next_if(|next| !next.starts_with('-'));
                 }
-                name if early.command.is_none() && commands.contains(&name) => early.command = Some(name.to_owned()),
+                word if !word.starts_with('-') => typed.push(word.to_owned()),
                 _ => {}
             }
         }
+        let known = |name: &str| commands.iter().any(|command| command == name).then(|| name.to_owned());
+        early.command = match typed.as_slice() {
+            [] => None,
+            [only] => known(only),
+            [first, second, ..] => known(first).or_else(|| known(&format!("{first} {second}"))),
+        };
         early
     }
 }
@@ -214,10 +221,8 @@ fn write_stdout(bytes: &[u8]) -> Result<()> {
 mod tests {
     use super::*;
 
-    const COMMANDS: &[&str] = &["create", "ls", "up"];
-
     fn scan(args: &[&str]) -> Early {
-        Early::scan(&Host::fixed(args, []), COMMANDS)
+        Early::scan(&Host::fixed(args, []), &["create", "image build", "ls", "up"].map(str::to_owned))
     }
 
     #[test]
@@ -250,6 +255,8 @@ mod tests {
     fn the_command_is_known_even_when_its_flags_are_wrong() {
         assert_eq!(scan(&["up", "--bogus"]).command.as_deref(), Some("up"));
         assert_eq!(scan(&["--timeout", "ls", "create"]).command.as_deref(), Some("create"));
+        assert_eq!(scan(&["image", "build", "--bogus"]).command.as_deref(), Some("image build"));
         assert_eq!(scan(&["bogus"]).command, None);
+        assert_eq!(scan(&["image", "bogus"]).command, None);
     }
 }

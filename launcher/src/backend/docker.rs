@@ -14,12 +14,11 @@ mod terminal;
 mod tls;
 mod transport;
 
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use agent_workspace_contract::{ErrorCode, KeptItem, RemovedItem, WorkspaceStatus};
 use async_trait::async_trait;
-use hyper::StatusCode;
+use hyper::Method;
 use serde_json::json;
 
 use self::container::{Inspected, LABEL_WORKSPACE, Listed};
@@ -38,8 +37,19 @@ const GRACE: u32 = 10;
 pub struct Docker {
     engine: Engine,
     prefix: Prefix,
-    /// Whether a request to create a container has been sent and not been answered.
-    creating: AtomicBool,
+    /// How far this client's own create is.
+    own: Mutex<Own>,
+}
+
+/// What is known of a create that this client has sent.
+#[derive(Clone, Debug, Default)]
+struct Own {
+    /// The mark of what it makes.
+    create_id: String,
+    /// Whether its request is under way.
+    creating: bool,
+    /// Whether it may have made anything.
+    made: bool,
 }
 
 impl Docker {
@@ -48,7 +58,12 @@ impl Docker {
     /// # Errors
     /// `invalid_environment` when the address cannot be read.
     pub fn open(host: &Host, prefix: Prefix) -> Result<Self> {
-        Ok(Self { engine: Engine::open(host)?, prefix, creating: AtomicBool::new(false) })
+        Ok(Self { engine: Engine::open(host)?, prefix, own: Mutex::default() })
+    }
+
+    /// How far this client's own create is.
+    fn own(&self) -> MutexGuard<'_, Own> {
+        self.own.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Containers by filter, stopped ones too.
@@ -67,8 +82,8 @@ impl Docker {
     /// Gives a container an order. Returns whether it changed anything.
     async fn order(&self, workspace: &Workspace, order: &str, doing: &str) -> Result<bool> {
         let name = &workspace.name;
-        match self.engine.post(&format!("/containers/{}/{order}", workspace.id), doing).await? {
-            Ok(status) => Ok(status != StatusCode::NOT_MODIFIED),
+        match self.engine.order(Method::POST, &format!("/containers/{}/{order}", workspace.id), doing).await? {
+            Ok(changed) => Ok(changed),
             Err(refused) => Err(match refused.status {
                 404 if refused.message.to_ascii_lowercase().contains("no such container") => {
                     Error::new(ErrorCode::WorkspaceNotFound, format!("workspace {name} was removed in the middle"))

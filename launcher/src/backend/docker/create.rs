@@ -1,15 +1,15 @@
 //! Making a container: the fewest calls in the plain case, and other ways when the engine or the image needs them.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use agent_workspace_contract::{ErrorCode, WorkspaceStatus};
 use bollard::errors::Error as Bollard;
 use bollard::query_parameters::CreateContainerOptionsBuilder;
+use hyper::Method;
 
 use super::container::{self, Inspected, Variant};
-use super::{Docker, image, not_ours};
+use super::{Docker, Own, errors, image, not_ours};
 use crate::backend::{Backend, Created, DEFAULT_BASE, Spec};
 use crate::error::{Error, Result};
 use crate::guest::prepare;
@@ -157,10 +157,19 @@ impl Docker {
         let doing = format!("create the container of workspace {}", spec.name);
         let options = CreateContainerOptionsBuilder::new().name(&spec.name).build();
         let body = container::create_body(spec, variant, crate::host::now());
-        self.creating.store(true, Ordering::Relaxed);
+        let before = self.own().made;
+        *self.own() = Own { create_id: spec.create_id.clone(), creating: true, made: true };
         let answer = self.engine.docker.create_container(Some(options), body).await;
-        if matches!(answer, Ok(_) | Err(Bollard::DockerResponseServerError { .. })) {
-            self.creating.store(false, Ordering::Relaxed);
+        let refused = match &answer {
+            Err(Bollard::DockerResponseServerError { .. }) => true,
+            Err(error) => errors::never_sent(error),
+            Ok(_) => false,
+        };
+        if refused || answer.is_ok() {
+            self.own().creating = false;
+        }
+        if refused {
+            self.own().made = before;
         }
         match answer {
             Ok(made) => Ok(Answer::Made(made.id)),
@@ -168,7 +177,12 @@ impl Docker {
                 Err(no_network(spec, &message))
             }
             Err(Bollard::DockerResponseServerError { status_code: 404, message }) => Ok(Answer::NoImage(message)),
-            Err(Bollard::DockerResponseServerError { status_code: 409, message }) => Ok(Answer::NameInUse(message)),
+            // Podman answers 500 here.
+            Err(Bollard::DockerResponseServerError { status_code: 409 | 500, message })
+                if message.contains("already in use") =>
+            {
+                Ok(Answer::NameInUse(message))
+            }
             Err(Bollard::DockerResponseServerError { message, .. }) if variant.init && lacks_init(&message) => {
                 Ok(Answer::NoInit)
             }
@@ -193,7 +207,7 @@ impl Docker {
     /// Starts a container that this call has made. `Err(Retry)` when it should be made another way.
     async fn first_start(&self, id: &str, spec: &Spec, variant: Variant) -> Result<Result<(), Variant>> {
         let doing = format!("start workspace {}", spec.name);
-        let started = self.engine.post(&format!("/containers/{id}/start"), &doing).await?;
+        let started = self.engine.order(Method::POST, &format!("/containers/{id}/start"), &doing).await?;
         let Err(refused) = started else { return Ok(Ok(())) };
         let cause = refused.message.clone();
         if variant.init && lacks_init(&cause) {

@@ -111,16 +111,27 @@ impl Engine {
         }
     }
 
-    /// An order without a body. Returns the status, which says whether anything changed, or the engine's refusal.
-    pub(super) async fn post(&self, path: &str, doing: &str) -> Result<Result<StatusCode, Refused>> {
-        let (status, body) = self.plain(Method::POST, path, SLOW, doing).await?;
-        if status.is_success() || status == StatusCode::NOT_MODIFIED {
-            return Ok(Ok(status));
+    /// An order without a body. Returns whether it changed anything, or the engine's refusal. Engines answer orders
+    /// with exactly two statuses; anything else comes from something that is no engine.
+    pub(super) async fn order(&self, method: Method, path: &str, doing: &str) -> Result<Result<bool, Refused>> {
+        let (status, body) = self.plain(method, path, SLOW, doing).await?;
+        match status {
+            StatusCode::NO_CONTENT => Ok(Ok(true)),
+            StatusCode::NOT_MODIFIED => Ok(Ok(false)),
+            status if status.is_success() => {
+                Err(errors::garbled(&self.endpoint, doing, &format!("status {status} where an engine sends none")))
+            }
+            status => match serde_json::from_slice::<Refusal>(&body) {
+                Ok(refusal) => Ok(Err(Refused { status: status.as_u16(), message: refusal.message })),
+                Err(_) => Err(self.refused(status, &body, doing)),
+            },
         }
-        match serde_json::from_slice::<Refusal>(&body) {
-            Ok(refusal) => Ok(Err(Refused { status: status.as_u16(), message: refusal.message })),
-            Err(_) => Err(self.refused(status, &body, doing)),
-        }
+    }
+
+    /// Tells an exec the size of its terminal. A terminal of the wrong size is better than none.
+    pub(super) async fn resize(&self, exec: &str, rows: u16, columns: u16) {
+        let path = format!("/exec/{exec}/resize?h={rows}&w={columns}");
+        drop(self.plain(Method::POST, &path, QUICK, "resize the terminal").await);
     }
 
     /// What a refusal means where no case of its own was expected.
@@ -154,6 +165,11 @@ impl Engine {
             return Err(self.refused(status, &body, doing));
         }
         hyper::upgrade::on(response).await.map_err(|error| errors::lost(&self.endpoint, doing, &error))
+    }
+
+    /// The streams of an exec have ended and it has not.
+    pub(super) fn lost(&self, doing: &str) -> Error {
+        errors::lost(&self.endpoint, doing, &std::io::Error::other("its streams ended before it did"))
     }
 
     /// What a failed call of bollard's means here.
@@ -240,11 +256,12 @@ async fn send(
             .and_then(|text| text.split_once('.'))
             .and_then(|(major, minor)| Some((major.parse().ok()?, minor.parse().ok()?)));
         let Some(version) = version else { return Err(Unanswered::NotAnEngine(response.status())) };
+        // Another request may have said the same meanwhile.
+        let _ = kind.set(Kind { podman: response.headers().contains_key("Libpod-Api-Version") });
+        // Said once: what this very request may have made can still be removed.
         if version < OLDEST_API {
             return Err(Unanswered::TooOld(said.unwrap_or_default().to_owned()));
         }
-        // Another request may have said the same meanwhile.
-        let _ = kind.set(Kind { podman: response.headers().contains_key("Libpod-Api-Version") });
     }
     Ok(response)
 }

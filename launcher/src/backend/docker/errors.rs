@@ -31,6 +31,13 @@ pub(super) fn explain(endpoint: &Endpoint, error: bollard::errors::Error, doing:
     }
 }
 
+/// Whether a call failed before anything could be sent.
+pub(super) fn never_sent(error: &bollard::errors::Error) -> bool {
+    let bollard::errors::Error::IOError { err } = error else { return false };
+    let unanswered = err.get_ref().and_then(|inner| inner.downcast_ref::<Unanswered>());
+    matches!(unanswered, Some(Unanswered::Http(http)) if http.is_connect())
+}
+
 /// A refusal by status. Only the status decides, as messages differ between engines, but for two facts that engines
 /// report no other way: a full disk and a program that is not in the image.
 pub(super) fn refused(endpoint: &Endpoint, status: u16, message: &str, doing: &str) -> Error {

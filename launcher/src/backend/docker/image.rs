@@ -114,7 +114,7 @@ pub(super) async fn build(
         let info: BuildInfo = match item {
             Ok(info) => info,
             Err(
-                bollard::errors::Error::DockerResponseServerError { message, .. }
+                bollard::errors::Error::DockerResponseServerError { status_code: 400 | 404 | 500, message }
                 | bollard::errors::Error::DockerStreamError { error: message },
             ) => return Err(build_failed(tag, base, &message, &tail, &doing)),
             Err(error) => return Err(engine.explain(error, &doing)),

@@ -22,8 +22,10 @@ const LONGEST_STDERR: usize = 16 << 10;
 /// 128 and the number of SIGKILL.
 const KILLED: i64 = 137;
 
-/// How often an exec that has ended is asked how, a tenth of a second apart: a loaded engine lags behind.
-const STATUS_TRIES: u32 = 300;
+/// How often an exec whose streams have ended is asked how, a tenth of a second apart: a loaded engine lags behind.
+const STATUS_TRIES: u32 = 50;
+/// How often the container of a killed command is looked at: it may be the next to go.
+const KILLED_TRIES: u32 = 10;
 
 /// One container.
 pub(super) struct DockerMachine {
@@ -72,20 +74,21 @@ impl DockerMachine {
                 _ => tokio::time::sleep(Duration::from_millis(100)).await,
             }
         }
-        Err(Error::new(
-            ErrorCode::EngineError,
-            format!("could not {}: the engine does not say how it ended", self.doing()),
-        ))
+        // What still runs has not closed its streams: they were lost.
+        Err(self.engine.lost(&self.doing()))
     }
 
     /// A command that was killed may have been killed with its container.
     async fn status_of_killed(&self) -> Result<i64> {
         let path = format!("/containers/{}/json", self.id);
-        let container: Option<Inspected> = self.engine.get(&path, &self.doing()).await?;
-        match container.map(|container| container.into_workspace().status) {
-            Some(WorkspaceStatus::Running) => Ok(KILLED),
-            _ => Err(self.vanished("its commands were killed")),
+        for _ in 0..KILLED_TRIES {
+            let container: Option<Inspected> = self.engine.get(&path, &self.doing()).await?;
+            if container.is_none_or(|container| container.into_workspace().status != WorkspaceStatus::Running) {
+                return Err(self.vanished("its commands were killed"));
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
         }
+        Ok(KILLED)
     }
 
     fn vanished(&self, cause: &str) -> Error {
@@ -164,9 +167,8 @@ impl Machine for DockerMachine {
         let stream = self.engine.hijack(&exec, &self.doing()).await?;
         terminal::converse(stream, |rows, columns| {
             let engine = self.engine.clone();
-            let path = format!("/exec/{exec}/resize?h={rows}&w={columns}");
-            // A terminal of the wrong size is better than none.
-            async move { drop(engine.post(&path, "resize the terminal").await) }
+            let exec = exec.clone();
+            async move { engine.resize(&exec, rows, columns).await }
         })
         .await?;
         self.status(&exec).await

@@ -1,13 +1,11 @@
 //! Removing: what was asked to go, what an undone create has made, and volumes that were left behind.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use agent_workspace_contract::{ErrorCode, FailedItem, RemovedItem, WorkspaceStatus};
-use bollard::errors::Error as Bollard;
-use bollard::query_parameters::{RemoveContainerOptionsBuilder, RemoveVolumeOptions};
 use futures_util::future::join_all;
+use hyper::Method;
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::json;
@@ -46,51 +44,40 @@ struct PodmanVolume {
 impl Docker {
     /// Removes a container, running or not. Returns whether it was there.
     pub(super) async fn remove_container(&self, id: &str, name: &str) -> Result<bool> {
-        let options = RemoveContainerOptionsBuilder::new().force(true).v(true).build();
-        match self.engine.docker.remove_container(id, Some(options)).await {
-            Ok(()) => Ok(true),
-            Err(Bollard::DockerResponseServerError { status_code: 404, .. }) => Ok(false),
+        let doing = format!("remove the container {name}");
+        let removed = self.engine.order(Method::DELETE, &format!("/containers/{id}?force=true&v=true"), &doing).await?;
+        let refused = match removed {
+            Ok(_) => return Ok(true),
+            Err(refused) if refused.status == 404 => return Ok(false),
+            Err(refused) => refused,
+        };
+        if refused.status == 409 && refused.message.contains("in progress") {
             // Somebody else is removing it at this moment; its volumes are free when they are done.
-            Err(Bollard::DockerResponseServerError { status_code: 409, message })
-                if message.contains("in progress") =>
-            {
-                for _ in 0..100 {
-                    if self
-                        .engine
-                        .get::<Inspected>(&format!("/containers/{id}/json"), "wait for a removal")
-                        .await?
-                        .is_none()
-                    {
-                        return Ok(false);
-                    }
-                    tokio::time::sleep(Duration::from_millis(100)).await;
+            let path = format!("/containers/{id}/json");
+            for _ in 0..100 {
+                if self.engine.get::<Inspected>(&path, "wait for a removal").await?.is_none() {
+                    return Ok(false);
                 }
-                Err(self.engine.explain(
-                    Bollard::DockerResponseServerError { status_code: 409, message },
-                    &format!("remove the container {name}"),
-                ))
+                tokio::time::sleep(Duration::from_millis(100)).await;
             }
-            Err(error) => Err(self.engine.explain(error, &format!("remove the container {name}"))),
         }
+        Err(self.engine.explain_refusal(&refused, &doing))
     }
 
     /// Removes volumes, all at once. Those that are not there are no news.
     pub(super) async fn remove_volumes(&self, volumes: &[String], removal: &mut Removal) {
-        let results =
-            join_all(volumes.iter().map(async |volume| {
-                (volume, self.engine.docker.remove_volume(volume, None::<RemoveVolumeOptions>).await)
-            }))
-            .await;
+        let results = join_all(volumes.iter().map(async |volume| {
+            let doing = format!("remove the volume {volume}");
+            (volume, self.engine.order(Method::DELETE, &format!("/volumes/{volume}"), &doing).await)
+        }))
+        .await;
         for (volume, result) in results {
             let (kind, id) = ("volume".to_owned(), volume.clone());
             match result {
-                Ok(()) => removal.removed.push(RemovedItem { kind, id }),
-                Err(Bollard::DockerResponseServerError { status_code: 404, .. }) => {}
-                Err(error) => {
-                    let error = self.engine.explain(error, &format!("remove the volume {volume}"));
-                    let message = error.causes().first().cloned().unwrap_or_else(|| error.message().to_owned());
-                    removal.failed.push(FailedItem { kind, id, message });
-                }
+                Ok(Ok(_)) => removal.removed.push(RemovedItem { kind, id }),
+                Ok(Err(refused)) if refused.status == 404 => {}
+                Ok(Err(refused)) => removal.failed.push(FailedItem { kind, id, message: refused.message }),
+                Err(error) => removal.failed.push(FailedItem { kind, id, message: error.message().to_owned() }),
             }
         }
     }
@@ -98,6 +85,10 @@ impl Docker {
     /// Removes everything that carries the mark of one call, and nothing else. A workspace that somebody else has come
     /// back to meanwhile stays: it is theirs as well.
     pub(super) async fn take_back(&self, create_id: &str) -> Result<()> {
+        let own = self.own().clone();
+        if own.create_id == create_id && !own.made {
+            return Ok(());
+        }
         let filters = json!({ "label": [format!("{LABEL_CREATE_ID}={create_id}")] });
         let doing = "undo what this call has made";
         let until = Instant::now() + SETTLE;
@@ -121,7 +112,7 @@ impl Docker {
                 self.remove_container(&container.id, &workspace.name).await?;
             }
             // An engine goes on creating for a caller that has gone away.
-            if !containers.is_empty() || !self.creating.load(Ordering::Relaxed) || Instant::now() > until {
+            if !containers.is_empty() || !own.creating || Instant::now() > until {
                 break;
             }
             tokio::time::sleep(Duration::from_millis(100)).await;

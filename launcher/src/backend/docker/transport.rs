@@ -5,6 +5,7 @@ use std::process::Stdio;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use agent_workspace_contract::EnvVar;
 use hyper::Uri;
 use hyper::rt::ReadBufCursor;
 use hyper_util::client::legacy::connect::{Connected, Connection};
@@ -68,6 +69,8 @@ fn ssh(target: &str, port: Option<u16>, socket: Option<&str>) -> std::io::Result
         command.args(["--host", &format!("unix://{socket}")]);
     }
     command.args(["system", "dial-stdio"]);
+    // `SendEnv` in somebody's configuration would send them to the far side.
+    command.env_remove(EnvVar::GhToken.name()).env_remove(EnvVar::GithubToken.name());
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
     let mut child = command
         .spawn()

@@ -141,6 +141,7 @@ settle_others() {
     if [ ! -r "$other" ] || [ "$other" = "$partial.pid" ]; then continue; fi
     read -r other_pid other_dest <"$other" || continue
     [ "$other_dest" = "$dest" ] || continue
+    ! is_our_clone "$other_pid" || echo "waiting for another clone into $dest (process $other_pid)" >&2
     while is_our_clone "$other_pid" && [ -e "$other" ]; do sleep 0.2 2>/dev/null || sleep 1; done
     rm -rf "${other%.pid}" "$other"
   done

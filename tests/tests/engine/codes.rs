@@ -1,0 +1,178 @@
+//! Every error code of the contract, provoked. A new code does not compile until it is provoked here.
+
+use std::fs::File;
+use std::process::{Command, Stdio};
+
+use agent_workspace_contract::ErrorCode;
+use agent_workspace_tests::engine::{Container, Engine, Fault, Reply, Script, When};
+use agent_workspace_tests::{Launcher, Ran};
+
+use crate::interrupted;
+
+const CREATE: [&str; 6] = ["create", "o/r", "--name", "a", "--image", "ready:1"];
+
+/// A create whose clone ends like this.
+fn clone(status: i64, stderr: &str) -> Ran {
+    let engine = Engine::start();
+    engine.answers(Script::Clone, Reply::fails(status, stderr));
+    engine.json(CREATE.iter().chain(&["--ref", "main"]))
+}
+
+/// A command on an engine that is set up first.
+fn on(set_up: impl FnOnce(&Engine), args: &[&str]) -> Ran {
+    let engine = Engine::start();
+    set_up(&engine);
+    engine.json(args.iter().copied())
+}
+
+/// A command that needs no engine.
+fn alone(args: &[&str]) -> Ran {
+    Launcher::new(args.iter().copied()).json().run()
+}
+
+fn workspace(engine: &Engine) {
+    engine.has(Container::workspace("a"));
+}
+
+/// A create that is sent a signal while it clones.
+fn signalled(signal: &str) -> Ran {
+    let engine = Engine::start();
+    engine.answers(Script::Clone, Reply::hangs());
+    interrupted::interrupted(&engine, &CREATE, "POST /exec/<clone>/start", signal)
+}
+
+/// A launcher that may open no more than the files it is born with.
+fn without_files() -> Ran {
+    let mut command = Command::new("sh");
+    command.args(["-c", "ulimit -n 4; exec \"$0\" \"$@\""]).arg(Launcher::binary()).args(["ls", "--output", "json"]);
+    let command = command.env_clear().stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    Ran::of(command.spawn().expect("a shell"))
+}
+
+/// The one failure that cannot be a document: its event stands in for it.
+fn without_room() -> Ran {
+    let full = File::options().write(true).open("/dev/full").expect("/dev/full is there");
+    let mut command = Launcher::new(["--version", "--log-format", "json"]).json().command();
+    let command = command.stdin(Stdio::null()).stdout(full).stderr(Stdio::piped());
+    Ran::of(command.spawn().expect("the binary starts"))
+}
+
+fn provoked(code: ErrorCode) -> Ran {
+    match code {
+        ErrorCode::CapabilityAbsent => alone(&["--supports", "nosuch"]),
+        ErrorCode::CloneFailed => clone(128, "fatal: early EOF"),
+        ErrorCode::ContainerVanished => {
+            let stopped = Fault::refusal(409, "container abc is not running");
+            on(|engine| engine.goes_wrong(When::first("POST", "/exec"), stopped), &CREATE)
+        }
+        ErrorCode::DiskFull => {
+            let full = Fault::refusal(500, "mkdir: no space left on device");
+            on(|engine| engine.goes_wrong(When::Nth(1), full), &CREATE)
+        }
+        ErrorCode::EngineError => {
+            on(|engine| engine.goes_wrong(When::Nth(1), Fault::refusal(500, "database is locked")), &["ls"])
+        }
+        ErrorCode::EngineTooOld => on(|engine| engine.speaks("1.24"), &["ls"]),
+        ErrorCode::EngineUnavailable => Launcher::new(["ls"]).json().env("DOCKER_HOST", "unix:///nonexistent").run(),
+        ErrorCode::FieldAbsent => Launcher::new(["field", "/a"]).json().stdin("{}").run(),
+        ErrorCode::GitAuthFailed => clone(128, "fatal: Authentication failed"),
+        ErrorCode::GitUnreachable => clone(128, "fatal: unable to access: Could not resolve host: github.com"),
+        ErrorCode::GuestFailed => clone(85, "the folder /work/o cannot be written by agent"),
+        ErrorCode::ImageBuildFailed => on(|engine| engine.build_fails("exit code: 100"), &["image", "build"]),
+        ErrorCode::ImageNotFound => on(|_| {}, &["create", "o/r", "--image", "nosuch:1", "--no-pull"]),
+        ErrorCode::ImageUnusable => clone(80, ""),
+        ErrorCode::InputRequired => alone(&["create", "--no-clone"]),
+        ErrorCode::Internal => without_files(),
+        ErrorCode::Interrupted => signalled("INT"),
+        ErrorCode::InvalidDocument => Launcher::new(["field", "/a"]).json().stdin("{").run(),
+        ErrorCode::InvalidEnvironment => Launcher::new(["ls"]).json().env("DOCKER_HOST", "ftp://x").run(),
+        ErrorCode::InvalidImage => alone(&["create", "o/r", "--image", "?"]),
+        ErrorCode::InvalidName => alone(&["describe", "!!!"]),
+        ErrorCode::InvalidRef => alone(&["create", "o/r", "--ref", "a b"]),
+        ErrorCode::InvalidRepo => alone(&["create", "owner"]),
+        ErrorCode::InvalidTunnelName => alone(&["tunnel", "a", "--detach", "--name", "exactly-twentyone-char"]),
+        ErrorCode::NameTaken => on(|engine| engine.has(Container::stranger("agent-ws-a")), &CREATE),
+        ErrorCode::NetworkNotFound => on(|_| {}, &[&CREATE[..], &["--network", "nosuch"]].concat()),
+        ErrorCode::OutputFailed => without_room(),
+        ErrorCode::Partial => {
+            let in_use = Fault::refusal(409, "volume is in use");
+            let set_up = |engine: &Engine| {
+                workspace(engine);
+                engine.goes_wrong(When::every("DELETE", "/agent-ws-a-home"), in_use);
+            };
+            on(set_up, &["rm", "a"])
+        }
+        ErrorCode::PathOccupied => clone(81, ""),
+        ErrorCode::RefConflict => clone(84, ""),
+        ErrorCode::RefNotFound => clone(83, ""),
+        ErrorCode::RegistryAuthFailed => {
+            let refuses = |engine: &Engine| engine.registry_refuses("r.test/x:1", 500, "unauthorized: access denied");
+            on(refuses, &["create", "o/r", "--image", "r.test/x:1"])
+        }
+        ErrorCode::RepoNotFound => clone(128, "fatal: repository 'https://github.com/o/r.git/' not found"),
+        ErrorCode::SpecConflict => {
+            on(|engine| engine.has(Container::workspace("a").label("agent-kit.repo", "o/other")), &CREATE)
+        }
+        ErrorCode::Terminated => signalled("TERM"),
+        ErrorCode::Timeout => {
+            on(|engine| engine.goes_wrong(When::From(1), Fault::silence()), &["ls", "--timeout", "100ms"])
+        }
+        ErrorCode::TunnelCliMissing => tunnel(80),
+        ErrorCode::TunnelFailed => tunnel(81),
+        ErrorCode::UnsavedWork => {
+            let set_up = |engine: &Engine| {
+                workspace(engine);
+                engine.answers(Script::UnsavedWork, Reply::says("files\t1\t/work/x\n"));
+            };
+            on(set_up, &["rm", "a"])
+        }
+        ErrorCode::Unsupported => alone(&["ls", "--backend", "nosuch"]),
+        ErrorCode::Usage => alone(&["ls", "--bogus"]),
+        ErrorCode::WorkspaceExists => on(workspace, &[&CREATE[..], &["--if-exists", "fail"]].concat()),
+        ErrorCode::WorkspaceNotFound => on(|_| {}, &["describe", "a"]),
+        ErrorCode::WrongState => {
+            let set_up = |engine: &Engine| {
+                workspace(engine);
+                engine.goes_wrong(When::Nth(2), Fault::refusal(409, "container is marked for removal"));
+            };
+            on(set_up, &["stop", "a"])
+        }
+    }
+}
+
+fn tunnel(status: i64) -> Ran {
+    let set_up = |engine: &Engine| {
+        workspace(engine);
+        engine.answers(Script::Tunnel, Reply::fails(status, ""));
+    };
+    on(set_up, &["tunnel", "a", "--detach"])
+}
+
+#[test]
+fn every_error_code_can_be_provoked() {
+    for code in ErrorCode::ALL.iter().copied() {
+        let ran = provoked(code);
+        let name = code.as_str();
+        assert_eq!(ran.code, i32::from(code.exit().code()), "{name}: {}{}", ran.stdout, ran.stderr);
+        if code == ErrorCode::OutputFailed {
+            let event = ran.stderr.lines().last().and_then(|line| serde_json::from_str(line).ok());
+            let event: serde_json::Value = event.expect("the last line of stderr is an event");
+            assert_eq!(event["error"]["code"], name);
+            continue;
+        }
+        let document = ran.document();
+        assert_eq!(document.error_code(), name, "{}", ran.stdout);
+        assert_eq!(*document.at("/error/retryable"), code.retryable(), "{name}");
+    }
+}
+
+#[test]
+fn errors_for_people_are_a_sentence_and_the_same_exit_code_and_nothing_on_stdout() {
+    let engine = Engine::start();
+    engine.answers(Script::Clone, Reply::fails(83, ""));
+    let ran = engine.text(CREATE.iter().chain(&["--ref", "nosuch", "--quiet"])).expect(3);
+    assert_eq!(ran.stdout, "");
+    let lines: Vec<&str> = ran.stderr.lines().collect();
+    assert_eq!(lines[0], "error: o/r has no ref \"nosuch\"");
+    assert!(lines.last().is_some_and(|line| line.starts_with("hint: ")), "{lines:?}");
+}
