@@ -6,9 +6,10 @@ set -u
 folder=$2
 mkdir -p "$folder" || exit 1
 
+# Whether somebody but the call of this id counts on the workspace. Marks of those who came back and stayed remain.
 others() {
   for mark in "$folder"/joined-*; do
-    [ ! -e "$mark" ] || return 0
+    if [ -e "$mark" ] && [ "$mark" != "$folder/joined-$1" ]; then return 0; fi
   done
   return 1
 }
@@ -16,7 +17,7 @@ others() {
 case $1 in
   join)
     : >"$folder/joined-$3" || exit 1
-    if [ -e "$folder/abandoned" ]; then
+    if [ -e "$folder/abandoned" ] && ! others "$3"; then
       rm -f "$folder/joined-$3"
       exit 81
     fi
@@ -24,10 +25,10 @@ case $1 in
   leave)
     rm -f "$folder/joined-$3"
     # Its maker may still make it, or somebody else has it.
-    if [ ! -e "$folder/abandoned" ] || others; then exit 82; fi
+    if [ ! -e "$folder/abandoned" ] || others "$3"; then exit 82; fi
     ;;
   abandon)
     : >"$folder/abandoned" || exit 1
-    ! others || exit 82
+    ! others '' || exit 82
     ;;
 esac
