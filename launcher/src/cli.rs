@@ -84,7 +84,7 @@ pub enum Verb {
     /// Create a workspace, or come back to it (also: up)
     Create(Box<command::create::Args>),
     /// Show one workspace and how to enter it
-    Describe(command::describe::Args),
+    Describe(command::Target),
     /// Print one value of the document on stdin
     Field(command::field::Args),
     /// Print the help of a command
@@ -103,9 +103,9 @@ pub enum Verb {
     /// Print the JSON Schema of a command's document
     Schema(command::schema::Args),
     /// Start a workspace
-    Start(command::start::Args),
+    Start(command::Target),
     /// Stop a workspace
-    Stop(command::stop::Args),
+    Stop(command::Target),
     /// Open a VS Code tunnel into a workspace
     Tunnel(command::tunnel::Args),
     /// Create a workspace, or come back to it

@@ -19,7 +19,7 @@ use std::sync::Arc;
 
 use agent_workspace_contract::{EnvVar, ErrorCode, Transport, WorkspaceRow, WorkspaceStatus};
 
-use crate::backend::{Backend, WORK, Workspace};
+use crate::backend::{self, Backend, WORK, Workspace};
 use crate::error::{Error, Result};
 use crate::guest::prepare;
 use crate::host::Host;
@@ -39,7 +39,7 @@ pub struct App {
     pub undo: Undo,
 }
 
-/// Flags of commands that name one workspace.
+/// Flags of commands that name one workspace; the only ones of `describe`, `start` and `stop`.
 #[derive(clap::Args, Debug)]
 pub struct Target {
     /// Name of the workspace, as given to create or as listed
@@ -51,12 +51,14 @@ pub struct Target {
 }
 
 impl Target {
-    /// The names it may stand for.
+    /// The names it may stand for, where workspaces live.
     ///
     /// # Errors
-    /// `invalid_name`, `invalid_environment`.
-    pub fn resolve(&self, host: &Host) -> Result<WorkspaceName> {
-        WorkspaceName::parse(&self.name, &prefix(host)?)
+    /// `invalid_name`, `invalid_environment`, `unsupported`.
+    pub fn resolve(self, host: &Host) -> Result<WorkspaceName> {
+        let Self { name, backend } = self;
+        backend::choose(backend.as_deref(), host)?;
+        WorkspaceName::parse(&name, &prefix(host)?)
     }
 }
 

@@ -51,7 +51,6 @@ impl Args {
     pub fn resolve(self, host: &Host) -> Result<Request> {
         // `--volumes` says what happens anyway.
         let Self { target, keep_volumes, volumes: _, force, if_exists } = self;
-        backend::choose(target.backend.as_deref(), host)?;
         Ok(Request { name: target.resolve(host)?, keep_volumes, force, if_exists })
     }
 }

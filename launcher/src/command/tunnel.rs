@@ -2,7 +2,7 @@
 
 use agent_workspace_contract::{TunnelReport, WorkspaceStatus};
 
-use crate::backend::{self, Workspace};
+use crate::backend::Workspace;
 use crate::command::{App, Target};
 use crate::error::{Result, usage};
 use crate::guest::tunnel as guest;
@@ -72,7 +72,6 @@ impl Args {
         let Self { target, tunnel_name, detach } = self;
         let mode = if detach { Mode::Detached } else { Mode::Foreground { terminal: host.interactive() } };
         Mode::resolve(true, detach, json, host)?;
-        backend::choose(target.backend.as_deref(), host)?;
         let tunnel_name =
             tunnel_name.filter(|name| !name.is_empty()).map(|name| TunnelName::parse(&name)).transpose()?;
         Ok(Request { name: target.resolve(host)?, tunnel_name, mode })

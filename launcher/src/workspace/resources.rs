@@ -116,7 +116,8 @@ pub fn env_file(
                 .hint(format!("leave it out of the file and export {name}: it is used for the clone alone")));
         }
         if value.is_some_and(|value| value.contains('\0')) {
-            return Err(usage(format!("{place}: the value holds a NUL character")));
+            return Err(usage(format!("{place}: the value holds a NUL character"))
+                .hint("environments cannot hold one; encode the value"));
         }
         match value {
             Some(value) => variables.push((name.to_owned(), value.to_owned())),
