@@ -192,15 +192,21 @@ async fn expired(timeout: Option<Duration>) -> Error {
 /// Help is an answer; every other parse error is a usage error in the words of the parser.
 fn answer_parse_error(output: &mut Output, error: &clap::Error) -> Exit {
     match error.kind() {
-        ErrorKind::DisplayHelp | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand | ErrorKind::DisplayVersion => {
-            help(output, error.to_string())
+        ErrorKind::DisplayHelp => help(output, error.to_string()),
+        // The text of this one is the whole help. Only `image` has commands of its own.
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand | ErrorKind::MissingSubcommand => {
+            output.finish::<VersionReport>(Err(usage("image needs a command").hint("agent-workspace image build")))
         }
         _ => {
             let text = error.to_string();
             let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
             let message = lines.next().unwrap_or("the command line is wrong").trim_start_matches("error: ").to_owned();
             let rest: Vec<&str> = lines.filter(|line| !line.starts_with("For more information")).collect();
-            let tip = rest.iter().find_map(|line| line.strip_prefix("tip: "));
+            let tip = rest
+                .iter()
+                .find_map(|line| line.strip_prefix("tip: "))
+                // What would be passed as a value that way is an argument of its own.
+                .filter(|tip| !tip.starts_with("to pass"));
             let missing: Vec<&str> = rest.iter().copied().take_while(|line| line.starts_with(['<', '-'])).collect();
             let command = output.command().map(|command| format!("{command} ")).unwrap_or_default();
             let hint = tip.map_or_else(|| format!("see: agent-workspace {command}--help"), str::to_owned);

@@ -179,16 +179,19 @@ fn differences(workspace: &Workspace, spec: &Spec) -> Vec<String> {
         if let Some(wanted) = wanted
             && Some(&wanted) != there.as_ref()
         {
-            let there = there.unwrap_or_else(|| "none".to_owned());
-            found.push(format!("{what} {wanted} was asked for; {name} was made with {there} and keeps it"));
+            let made = there.map_or_else(|| "without".to_owned(), |there| format!("with {there}"));
+            found.push(format!("{what} {wanted} was asked for; {name} was made {made} and keeps it so"));
         }
     };
-    let number = |number: Option<i64>| number.map(|number| number.to_string());
+    // As they are typed: CPUs with their fraction, memory in bytes.
+    #[expect(clippy::cast_precision_loss, reason = "for people, and far from where it would show")]
+    let cpus = |nano: Option<i64>| nano.map(|nano| (nano as f64 / 1e9).to_string());
+    let bytes = |bytes: Option<i64>| bytes.map(|bytes| format!("{bytes} bytes"));
     // The default image is what nobody asked for.
     compare("image", Some(wanted.image).filter(|_| !spec.default_image), Some(there.image));
     compare("user", wanted.user, there.user);
-    compare("cpus (in billionths)", number(wanted.nano_cpus), number(there.nano_cpus));
-    compare("memory (in bytes)", number(wanted.memory), number(there.memory));
+    compare("--cpus", cpus(wanted.nano_cpus), cpus(there.nano_cpus));
+    compare("--memory", bytes(wanted.memory), bytes(there.memory));
     compare("network", wanted.network, there.network);
     if let (Some(wanted), None) = (&spec.repo, &workspace.repo) {
         found.push(format!("repository {wanted} was asked for; {name} was made without one, and lists none"));

@@ -42,9 +42,10 @@ impl Args {
     pub fn resolve(self, host: &Host) -> Result<Request> {
         let Self { base, tag, backend } = self;
         backend::choose(backend.as_deref(), host)?;
-        let tag = tag.map(|tag| ImageRef::parse(&tag)).transpose()?;
+        let parse = |text: &str, example: &str| ImageRef::parse(text).map_err(|error| error.hint(example));
+        let tag = tag.map(|tag| parse(&tag, "for example: --tag agent-workspace:mine")).transpose()?;
         Ok(Request {
-            base: ImageRef::parse(base.as_deref().unwrap_or(DEFAULT_BASE))?,
+            base: parse(base.as_deref().unwrap_or(DEFAULT_BASE), "for example: --base debian:bookworm-slim")?,
             tag: tag.unwrap_or_else(ImageRef::default_agent_image),
         })
     }

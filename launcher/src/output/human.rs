@@ -2,7 +2,7 @@
 
 use agent_workspace_contract::{
     CreateReport, DescribeReport, HelpReport, ImageBuildReport, LifecycleReport, LsReport, RequiresReport, RmReport,
-    SchemaReport, SupportsReport, TunnelReport, VersionReport, WorkspaceRow,
+    SchemaReport, SupportsReport, Transport, TunnelReport, VersionReport, WorkspaceRow, WorkspaceStatus,
 };
 
 use crate::capabilities::VERSION;
@@ -39,15 +39,20 @@ pub(super) fn create_summary(report: &CreateReport) -> String {
     format!("workspace: {}\nrepo: {repo}\npath: {}\n", report.workspace, report.path)
 }
 
-/// What a person does next in a workspace that is ready, a line each.
-pub(super) fn next_steps(report: &CreateReport) -> [String; 4] {
-    let words = report.transport.tty.iter().map(|word| {
+/// The command that opens a shell in a workspace, to be pasted.
+fn enter_line(transport: &Transport) -> String {
+    let words = transport.tty.iter().map(|word| {
         let plain = word.chars().all(|c| c.is_ascii_alphanumeric() || "-_./:=@".contains(c)) && !word.is_empty();
         if plain { word.clone() } else { format!("'{}'", word.replace('\'', r"'\''")) }
     });
+    words.chain(["sh".to_owned()]).collect::<Vec<_>>().join(" ")
+}
+
+/// What a person does next in a workspace that is ready, a line each.
+pub(super) fn next_steps(report: &CreateReport) -> [String; 4] {
     [
         "next:".to_owned(),
-        format!("  enter it:  {} sh", words.collect::<Vec<_>>().join(" ")),
+        format!("  enter it:  {}", enter_line(&report.transport)),
         format!("  stop it:   agent-workspace stop {}", report.workspace),
         format!("  remove it: agent-workspace rm {}", report.workspace),
     ]
@@ -100,6 +105,10 @@ fn columns(row: &WorkspaceRow) -> [String; 4] {
 impl Human for DescribeReport {
     fn human(&self, _: Terminal) -> String {
         let row = &self.workspace;
+        let enter = match row.status {
+            WorkspaceStatus::Running => enter_line(&self.transport),
+            _ => format!("agent-workspace start {} && {}", row.workspace, enter_line(&self.transport)),
+        };
         let known = |value: &Option<String>| value.as_deref().map_or_else(|| "-".to_owned(), plain);
         let mut text = format!(
             "workspace: {}\nbackend: {}\nstatus: {}\nrepo: {}\npath: {}\nimage: {}\ncreated: {}\nenter: {}\n",
@@ -110,7 +119,7 @@ impl Human for DescribeReport {
             known(&row.path),
             known(&row.image),
             known(&row.created_at),
-            self.transport.tty.join(" "),
+            enter,
         );
         for problem in &row.problems {
             text += &format!("problem: {}\n", problem.message);
@@ -122,7 +131,7 @@ impl Human for DescribeReport {
 impl Human for LifecycleReport {
     fn human(&self, _: Terminal) -> String {
         let word = match self.status {
-            agent_workspace_contract::WorkspaceStatus::Running => "started",
+            WorkspaceStatus::Running => "started",
             _ => "stopped",
         };
         format!("{word}: {}\n", self.workspace)
@@ -207,8 +216,6 @@ impl Human for SchemaReport {
 
 #[cfg(test)]
 mod tests {
-    use agent_workspace_contract::WorkspaceStatus;
-
     use super::*;
 
     fn row(repo: Option<&str>) -> WorkspaceRow {

@@ -103,6 +103,10 @@ impl Progress {
     /// Says an error, for those who have no document to read it in.
     pub(super) fn error_always(&self, error: &Error) {
         if self.events {
+            if self.quiet {
+                // The first event, which nothing before this one has called for.
+                self.emit("version", json!({ "version": capabilities::VERSION }));
+            }
             self.emit("error", json!({ "error": error.body() }));
             return;
         }
