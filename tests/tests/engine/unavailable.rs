@@ -1,7 +1,7 @@
 //! Engines that are not there, not engines, too old, full, or in no mood.
 
 use std::fs::Permissions;
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
@@ -82,8 +82,15 @@ fn a_socket_without_permission_is_unavailable_and_names_the_group() {
     if rustix::process::geteuid().is_root() {
         command.uid(65534);
     }
-    let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
-    let document = Ran::of(child.expect("it starts")).expect(7).document();
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    // Another test's child may have inherited the copy while it was being written, for as long as it takes to start.
+    let child = loop {
+        match command.spawn() {
+            Err(error) if error.kind() == ErrorKind::ExecutableFileBusy => std::thread::yield_now(),
+            started => break started.expect("it starts"),
+        }
+    };
+    let document = Ran::of(child).expect(7).document();
     allow(&closed, 0o755);
     assert_eq!(document.error_code(), "engine_unavailable");
     assert!(document.text("/error/hint").contains("usermod -aG docker"), "{document:?}");
