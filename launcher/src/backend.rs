@@ -215,8 +215,8 @@ pub trait Backend: Send + Sync {
     /// Removes volumes that `leftovers` found.
     async fn remove_leftovers(&self, volumes: &[String], proof: Confirmed) -> Result<Removal>;
 
-    /// Removes everything that carries the mark of one call, and nothing else.
-    async fn discard(&self, create_id: &str) -> Result<()>;
+    /// Removes everything that carries the mark of one call, and nothing else. Returns whether there was anything.
+    async fn discard(&self, create_id: &str) -> Result<bool>;
 
     /// The place where a workspace's commands run.
     fn machine(&self, workspace: &Workspace) -> Arc<dyn Machine>;

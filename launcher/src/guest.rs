@@ -15,7 +15,7 @@ use crate::machine::Output;
 fn failed(doing: &str, output: &Output) -> Error {
     let error = Error::new(ErrorCode::GuestFailed, format!("could not {doing}"))
         .detail("status", output.status)
-        .hint("look from inside; the way in is in: agent-workspace describe NAME");
+        .hint("see: agent-workspace ls");
     // Engines say on stdout that a command could not be run at all.
     let words = if output.stderr.trim().is_empty() { &output.stdout } else { &output.stderr };
     let last: Vec<&str> = words.lines().map(str::trim).filter(|line| !line.is_empty()).collect();

@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::error::Result;
 
-type Action = Box<dyn FnOnce() -> Pin<Box<dyn Future<Output = Result<()>> + Send>> + Send>;
+type Action = Box<dyn FnOnce() -> Pin<Box<dyn Future<Output = Result<bool>> + Send>> + Send>;
 
 /// Steps that have left something behind, each with the way to take it back, and what is to stay.
 #[derive(Default)]
@@ -27,10 +27,11 @@ pub struct Undone {
 }
 
 impl Undo {
-    /// Registers how to take back a step; `what` names what it left behind.
+    /// Registers how to take back a step; `what` names what it may leave behind. The action says whether there was
+    /// anything to take back.
     pub fn register<F>(&self, what: impl Into<String>, action: impl FnOnce() -> F + Send + 'static)
     where
-        F: Future<Output = Result<()>> + Send + 'static,
+        F: Future<Output = Result<bool>> + Send + 'static,
     {
         self.steps().push((what.into(), Box::new(move || Box::pin(action()))));
     }
@@ -59,7 +60,8 @@ impl Undo {
             let mut report = report();
             report.left.retain(|left| *left != what);
             match result {
-                Ok(()) => report.done.push(what),
+                Ok(true) => report.done.push(what),
+                Ok(false) => {}
                 Err(error) => {
                     let cause = error.causes().first().map(|cause| format!(": {cause}")).unwrap_or_default();
                     failed.push(format!("{what}: {error}{cause}"));
@@ -88,16 +90,16 @@ mod tests {
     async fn steps_are_undone_in_reverse_and_failures_are_reported() {
         let undo = Undo::default();
         let order = Arc::new(Mutex::new(Vec::new()));
-        for step in ["first", "second"] {
+        for step in ["first", "nothing", "second"] {
             let order = Arc::clone(&order);
             undo.register(step, move || async move {
                 order.lock().unwrap().push(step);
-                if step == "first" { Err(Error::new(ErrorCode::Internal, "no")) } else { Ok(()) }
+                if step == "first" { Err(Error::new(ErrorCode::Internal, "no")) } else { Ok(step == "second") }
             });
         }
         let undone = Mutex::default();
         undo.run(&undone).await;
-        assert_eq!(*order.lock().unwrap(), ["second", "first"]);
+        assert_eq!(*order.lock().unwrap(), ["second", "nothing", "first"]);
         let expected = Undone { done: vec!["second".to_owned()], left: vec!["first: no".to_owned()], kept: None };
         assert_eq!(*undone.lock().unwrap(), expected);
         let again = Mutex::default();

@@ -189,7 +189,7 @@ impl Backend for Docker {
         Ok(removal)
     }
 
-    async fn discard(&self, create_id: &str) -> Result<()> {
+    async fn discard(&self, create_id: &str) -> Result<bool> {
         self.take_back(create_id).await
     }
 

@@ -153,7 +153,7 @@ async fn return_to(app: &App, workspace: &Workspace, spec: &Spec, timings: &mut 
         app.undo.register(format!("workspace {}, when nobody else has it", workspace.name), move || async move {
             match (joined::leave(&*machine, &id).await?, maker) {
                 (true, Some(maker)) => backend.discard(&maker).await,
-                _ => Ok(()),
+                _ => Ok(false),
             }
         });
     }

@@ -95,7 +95,7 @@ async fn prove_nothing_is_lost(app: &App, workspace: &Workspace, volumes_kept: b
         let (backend, again) =
             (app.backend.clone(), Workspace { status: WorkspaceStatus::Running, ..workspace.clone() });
         app.undo.register(format!("{} was started to look into it", workspace.name), move || async move {
-            backend.stop(&again).await.map(drop)
+            backend.stop(&again).await
         });
     }
     let found =

@@ -71,15 +71,15 @@ pub async fn run(machine: &dyn Machine, clone: &Clone, progress: &Progress) -> R
     Err(explain(clone, &output))
 }
 
-/// Ends a clone that was interrupted and removes what it left half done.
+/// Ends a clone that was interrupted and removes what it left half done. Returns whether there was anything.
 ///
 /// # Errors
 /// The machine's own.
-pub async fn abort(machine: &dyn Machine, dest: &str, id: &str) -> Result<()> {
+pub async fn abort(machine: &dyn Machine, dest: &str, id: &str) -> Result<bool> {
     match machine.run(Command::script(ABORT, &[dest, id]), &mut |_| {}).await {
         // What is gone has no half clone.
-        Err(error) if error.code() == ErrorCode::ContainerVanished => Ok(()),
-        ended => ended.map(drop),
+        Err(error) if error.code() == ErrorCode::ContainerVanished => Ok(false),
+        ended => ended.map(|output| reported(&output.stdout, "result") == Some("aborted")),
     }
 }
 
@@ -125,7 +125,7 @@ fn explain_git(clone: &Clone, output: &Output, error: &dyn Fn(ErrorCode, String)
     if is_disk_full(text) {
         return disk_full(&format!("clone {slug}"), &cause);
     }
-    let export = "export GH_TOKEN=...; the token needs read access to the repository";
+    let export = "give a token that may read it: export GH_TOKEN=...";
     if has_any(text, REFUSED) {
         let message = if clone.token.is_some() {
             format!("{} refused the token for {slug}", clone.repo.host())

@@ -75,12 +75,13 @@ pub async fn foreground(
     }
 }
 
-/// Ends what the call of this id has begun, and no other tunnel.
+/// Ends what the call of this id has begun, and no other tunnel. Returns whether it had begun anything.
 ///
 /// # Errors
 /// The machine's own.
-pub async fn abort(machine: &dyn Machine, name: &TunnelName, id: &str) -> Result<()> {
-    machine.run(Command::script(SCRIPT, &["abort", name.as_str(), LOG, id]), &mut |_| {}).await.map(drop)
+pub async fn abort(machine: &dyn Machine, name: &TunnelName, id: &str) -> Result<bool> {
+    let output = machine.run(Command::script(SCRIPT, &["abort", name.as_str(), LOG, id]), &mut |_| {}).await?;
+    Ok(reported(&output.stdout, "result") == Some("aborted"))
 }
 
 async fn ask(machine: &dyn Machine, what: &str, name: &TunnelName, id: &str) -> Result<Option<Running>> {

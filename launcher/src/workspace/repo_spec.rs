@@ -34,10 +34,9 @@ impl RepoSpec {
                 (authority, path)
             } else if let Some(rest) = after(text, &lower, "ssh://") {
                 let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
-                let authority = authority.strip_prefix("git@").unwrap_or(authority);
-                if authority.contains('@') {
-                    return refuse("only the user `git` is known for SSH addresses");
-                }
+                let Some(authority) = authority.strip_prefix("git@").filter(|rest| !rest.contains('@')) else {
+                    return refuse("an SSH address must begin with ssh://git@");
+                };
                 // The port is SSH's and says nothing about HTTPS, over which we clone.
                 (authority.split_once(':').map_or(authority, |(host, _)| host), path)
             } else if let Some(rest) = text.strip_prefix("git@") {
@@ -181,7 +180,6 @@ mod tests {
             ("git@h:o/r.git", "https://h/o/r.git"),
             ("git@h:o/r/", "https://h/o/r.git"),
             ("ssh://git@h/o/r", "https://h/o/r.git"),
-            ("ssh://h/o/r", "https://h/o/r.git"),
             ("ssh://git@h:2222/o/r.git", "https://h/o/r.git"),
             ("owner/repo.git.git", "https://github.com/owner/repo.git.git"),
         ] {
@@ -201,6 +199,7 @@ mod tests {
             "https://h/o",
             "https://h/o/r/tree/main",
             "ssh://user@h/o/r",
+            "ssh://h/o/r",
             "git://h/o/r",
             "file:///o/r",
             "owner/.git",

@@ -137,6 +137,9 @@ pub fn clone_dir(text: &str, work: &str) -> Result<String> {
     if text.is_empty() || text.chars().any(char::is_control) {
         return wrong("not a path");
     }
+    if text.starts_with('~') {
+        return wrong("no shell reads it here, so `~` would be a folder of that name");
+    }
     let joined = if text.starts_with('/') { text.to_owned() } else { format!("{work}/{text}") };
     let mut clean = String::new();
     for part in joined.split('/').filter(|part| !part.is_empty() && *part != ".") {
@@ -228,7 +231,7 @@ mod tests {
     fn clone_folders_stay_where_they_are_said_to_be() {
         assert_eq!(clone_dir("src", "/work").unwrap(), "/work/src");
         assert_eq!(clone_dir("/work//a/./b/", "/work").unwrap(), "/work/a/b");
-        for text in ["", "/", "..", "/work", ".", "/work/../etc", "a\nb"] {
+        for text in ["", "/", "~/x", "..", "/work", ".", "/work/../etc", "a\nb"] {
             assert!(clone_dir(text, "/work").is_err(), "{text}");
         }
     }

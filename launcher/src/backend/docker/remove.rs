@@ -84,15 +84,16 @@ impl Docker {
 
     /// Removes everything that carries the mark of one call, and nothing else. A workspace that somebody else has come
     /// back to meanwhile stays: it is theirs as well.
-    pub(super) async fn take_back(&self, create_id: &str) -> Result<()> {
+    pub(super) async fn take_back(&self, create_id: &str) -> Result<bool> {
         let own = self.own().clone();
         if own.create_id == create_id && !own.made {
-            return Ok(());
+            return Ok(false);
         }
         let filters = json!({ "label": [format!("{LABEL_CREATE_ID}={create_id}")] });
         let doing = "undo what this call has made";
         let until = Instant::now() + SETTLE;
         let mut volumes = Vec::new();
+        let mut found = false;
         loop {
             let containers = self.list_by(filters.clone(), doing).await?;
             for container in &containers {
@@ -109,7 +110,7 @@ impl Docker {
                 if self.engine.is_podman() {
                     volumes.extend(self.podman_volumes(&workspace.volumes, made_at).await?);
                 }
-                self.remove_container(&container.id, &workspace.name).await?;
+                found |= self.remove_container(&container.id, &workspace.name).await?;
             }
             // An engine goes on creating for a caller that has gone away.
             if !containers.is_empty() || !own.creating || Instant::now() > until {
@@ -121,7 +122,7 @@ impl Docker {
         let mut removal = Removal::default();
         self.remove_volumes(&volumes, &mut removal).await;
         match removal.failed.first() {
-            None => Ok(()),
+            None => Ok(found || !removal.removed.is_empty()),
             Some(failed) => {
                 Err(Error::new(ErrorCode::EngineError, format!("volume {}: {}", failed.id, failed.message)))
             }

@@ -126,6 +126,9 @@ keep() {
       fi
     fi
   fi
+  if [ "$submodules" = yes ]; then
+    run_git_with_token -C "$dest" submodule update --init --recursive --quiet || exit $?
+  fi
   printf 'result=kept\n'
   exit 0
 }

@@ -53,6 +53,7 @@ nap() {
 }
 
 if [ "$mode" = abort ]; then
+  [ ! -e "$mine" ] || printf 'result=aborted\n'
   while read -r pid; do kill "$pid" 2>/dev/null; done <"$mine" 2>/dev/null
   rm -f "$mine"
   exit 0
