@@ -10,7 +10,7 @@ use hyper::Method;
 
 use super::container::{self, Inspected, Variant};
 use super::{Docker, Own, errors, image, not_ours};
-use crate::backend::{Backend, Created, DEFAULT_BASE, Spec};
+use crate::backend::{Backend, Created, DEFAULT_BASE, Spec, Workspace};
 use crate::error::{Error, Result};
 use crate::guest::prepare;
 use crate::output::{Progress, warning};
@@ -27,132 +27,124 @@ enum Answer {
     NoInit,
 }
 
+/// Milliseconds by phase.
+#[derive(Default)]
+struct Timings(BTreeMap<String, u64>);
+
+impl Timings {
+    fn add(&mut self, phase: &str, since: Instant) {
+        let spent = u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX);
+        *self.0.entry(phase.to_owned()).or_insert(0) += spent;
+    }
+}
+
 impl Docker {
     /// Makes a workspace and starts it, or finds the one that has its name.
     ///
     /// Three calls in the plain case: create, inspect, start. Everything else happens when something is missing.
     pub(super) async fn make(&self, spec: &Spec, progress: &Progress) -> Result<Created> {
-        let mut timings = BTreeMap::new();
-        let mut time = |phase: &str, since: Instant| {
-            let spent = u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX);
-            *timings.entry(phase.to_owned()).or_insert(0) += spent;
-        };
+        let mut timings = Timings::default();
         let mut variant = Variant { init: true, entrypoint: true };
         let mut fetched = false;
         let mut taken_since: Option<Instant> = None;
-        let workspace = loop {
+        loop {
             let since = Instant::now();
             let answer = self.send_create(spec, variant).await?;
-            time("create", since);
-            let id = match answer {
-                Answer::Made(id) => id,
-                Answer::NoInit => {
-                    variant = Variant { init: false, ..variant };
-                    continue;
-                }
+            timings.add("create", since);
+            match answer {
+                Answer::Made(id) => match self.bring_up(&id, spec, variant, &mut timings).await? {
+                    Ok(workspace) => {
+                        if !variant.entrypoint {
+                            let image = spec.image.as_str();
+                            progress.warn(warning(
+                                "entrypoint_skipped",
+                                format!("the entrypoint of image {image} does not run a command and is left out"),
+                            ));
+                        }
+                        return Ok(Created { workspace, new: true, timings: timings.0 });
+                    }
+                    Err(other) => {
+                        self.remove_container(&id, &spec.name).await?;
+                        variant = other;
+                    }
+                },
+                Answer::NoInit => variant = Variant { init: false, ..variant },
                 Answer::NoImage(message) if fetched => {
-                    return Err(Error::new(
-                        ErrorCode::ImageNotFound,
-                        format!("image {} is gone again", spec.image.as_str()),
-                    )
-                    .cause(message)
-                    .hint("another program may be removing images; try again"));
+                    let ours = format!("image {} is gone again", spec.image.as_str());
+                    return Err(Error::new(ErrorCode::ImageNotFound, ours)
+                        .cause(message)
+                        .hint("another program may be removing images; try again"));
                 }
                 Answer::NoImage(_) => {
                     let since = Instant::now();
                     self.fetch(spec, progress).await?;
-                    time("image", since);
+                    timings.add("image", since);
                     fetched = true;
-                    continue;
                 }
-                Answer::NameInUse(message) => match self.inspect(&spec.name).await? {
-                    Some(container) => {
-                        let existing = container.into_workspace();
+                Answer::NameInUse(message) => {
+                    if let Some(container) = self.inspect(&spec.name).await? {
+                        let workspace = container.into_workspace();
                         // By its name alone it could be anybody's; only what lives on its own volume is a workspace.
-                        if !existing.marked && existing.volumes.is_empty() {
-                            return Err(not_ours(&existing.name));
+                        if !workspace.marked && workspace.volumes.is_empty() {
+                            return Err(not_ours(&workspace.name));
                         }
-                        return Ok(Created { workspace: existing, new: false, timings });
+                        return Ok(Created { workspace, new: false, timings: timings.0 });
                     }
                     // Engines reserve a name before the container can be seen, and for a while after it is gone.
-                    None if taken_since.get_or_insert_with(Instant::now).elapsed() < NAME_SETTLES => {
-                        tokio::time::sleep(Duration::from_millis(50)).await;
-                        continue;
+                    if taken_since.get_or_insert_with(Instant::now).elapsed() > NAME_SETTLES {
+                        let ours = format!("another program is making or removing workspace {}", spec.name);
+                        return Err(Error::new(ErrorCode::ContainerVanished, ours)
+                            .cause(message)
+                            .hint("try again in a moment"));
                     }
-                    None => {
-                        return Err(Error::new(
-                            ErrorCode::ContainerVanished,
-                            format!("another program is making or removing workspace {}", spec.name),
-                        )
-                        .cause(message)
-                        .hint("try again in a moment"));
-                    }
-                },
-            };
-            let since = Instant::now();
-            // The image's user and labels decide what has to be prepared; they show on the container.
-            let made: Option<Inspected> =
-                self.engine.get(&format!("/containers/{id}/json"), "look at the new container").await?;
-            let Some(mut workspace) = made.map(Inspected::into_workspace) else {
-                return Err(vanished(&spec.name));
-            };
-            let retry = match self.first_start(&id, spec, variant).await? {
-                Err(other) => Some(other),
-                Ok(()) => {
-                    time("start", since);
-                    workspace.status = WorkspaceStatus::Running;
-                    workspace.problems.clear();
-                    let since = Instant::now();
-                    let ready = workspace.ready_made && spec.user.is_none();
-                    let prepared = if ready {
-                        Ok(())
-                    } else {
-                        prepare::run(&*self.machine(&workspace), &workspace.user, spec.user.is_some()).await
-                    };
-                    match prepared {
-                        Ok(()) if ready => None,
-                        Ok(()) => {
-                            time("prepare", since);
-                            None
-                        }
-                        Err(error) => {
-                            let now: Option<Inspected> =
-                                self.engine.get(&format!("/containers/{id}/json"), "look at the new container").await?;
-                            match now.map(|container| (container.exit_code(), container.into_workspace().status)) {
-                                None => return Err(vanished(&spec.name)),
-                                Some((_, WorkspaceStatus::Running)) => return Err(error),
-                                // The image's entrypoint did its work and ended, and the command with it.
-                                Some(_) if variant.entrypoint => Some(Variant { entrypoint: false, ..variant }),
-                                Some((code, _)) => {
-                                    return Err(no_shell(spec, &format!("its first command ended with {code:?}")));
-                                }
-                            }
-                        }
-                    }
-                }
-            };
-            match retry {
-                None => {
-                    if !variant.entrypoint {
-                        progress.warn(warning(
-                            "entrypoint_skipped",
-                            format!(
-                                "the entrypoint of image {} does not run a command and is left out",
-                                spec.image.as_str()
-                            ),
-                        ));
-                    }
-                    break workspace;
-                }
-                Some(other) => {
-                    self.remove_container(&id, &spec.name).await?;
-                    variant = other;
+                    tokio::time::sleep(Duration::from_millis(50)).await;
                 }
             }
-        };
-        Ok(Created { workspace, new: true, timings })
+        }
     }
 
+    /// Starts a container that this call has made and prepares it. Returns the workspace it is, or the way in which it
+    /// should be made instead.
+    async fn bring_up(
+        &self,
+        id: &str,
+        spec: &Spec,
+        variant: Variant,
+        timings: &mut Timings,
+    ) -> Result<Result<Workspace, Variant>> {
+        let since = Instant::now();
+        // The image's user and labels decide what has to be prepared; they show on the container.
+        let mut workspace = self.new_container(id, spec).await?.into_workspace();
+        if let Err(other) = self.first_start(id, spec, variant).await? {
+            return Ok(Err(other));
+        }
+        timings.add("start", since);
+        workspace.status = WorkspaceStatus::Running;
+        workspace.problems.clear();
+        if workspace.ready_made && spec.user.is_none() {
+            return Ok(Ok(workspace));
+        }
+        let since = Instant::now();
+        let prepared = prepare::run(&*self.machine(&workspace), &workspace.user, spec.user.is_some()).await;
+        timings.add("prepare", since);
+        let Err(error) = prepared else { return Ok(Ok(workspace)) };
+        let container = self.new_container(id, spec).await?;
+        let code = container.exit_code();
+        match container.into_workspace().status {
+            WorkspaceStatus::Running => Err(error),
+            // The image's entrypoint did its work and ended, and the command with it.
+            _ if variant.entrypoint => Ok(Err(Variant { entrypoint: false, ..variant })),
+            _ => Err(no_shell(spec, &format!("its first command ended with {}", code.unwrap_or_default()))),
+        }
+    }
+
+    /// What the engine says of a container that this call has made.
+    async fn new_container(&self, id: &str, spec: &Spec) -> Result<Inspected> {
+        let found = self.engine.get(&format!("/containers/{id}/json"), "look at the new container").await?;
+        found.ok_or_else(|| vanished(&spec.name))
+    }
+
+    /// Sends the request that makes a container, and keeps count of what may have come of it.
     async fn send_create(&self, spec: &Spec, variant: Variant) -> Result<Answer> {
         let doing = format!("create the container of workspace {}", spec.name);
         let options = CreateContainerOptionsBuilder::new().name(&spec.name).build();
@@ -204,7 +196,7 @@ impl Docker {
         }
     }
 
-    /// Starts a container that this call has made. `Err(Retry)` when it should be made another way.
+    /// Starts a container for the first time, or says how it should be made instead.
     async fn first_start(&self, id: &str, spec: &Spec, variant: Variant) -> Result<Result<(), Variant>> {
         let doing = format!("start workspace {}", spec.name);
         let started = self.engine.order(Method::POST, &format!("/containers/{id}/start"), &doing).await?;
