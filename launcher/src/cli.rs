@@ -53,6 +53,7 @@ pub struct Global {
         long,
         global = true,
         value_name = "text|json",
+        overrides_with = "output",
         default_value = "text",
         hide_default_value = true,
         hide_possible_values = true
@@ -66,6 +67,7 @@ pub struct Global {
         long,
         global = true,
         value_name = "text|json",
+        overrides_with = "log_format",
         default_value = "text",
         hide_default_value = true,
         hide_possible_values = true

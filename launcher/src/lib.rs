@@ -80,62 +80,84 @@ fn dispatch(host: &Host, output: &mut Output, verb: Verb, timeout: Option<Durati
             output.finish(args.resolve().and_then(|request| command::field::run(&request, std::io::stdin().lock())))
         }
         Verb::Create(args) | Verb::Up(args) => {
-            let result = engine(host, output, timeout, args.resolve(host, json), command::create::run);
-            if let Ok(report) = &result {
-                output.create_notes(report);
-            }
-            output.finish(result)
+            let request = args.resolve(host, json);
+            engine(host, output, timeout, request, command::create::run, |output, result| {
+                if let Ok(report) = &result {
+                    output.create_notes(report);
+                }
+                output.finish(result)
+            })
         }
-        Verb::Describe(args) => {
-            output.finish(engine(host, output, timeout, args.resolve(host), command::describe::run))
+        Verb::Describe(target) => {
+            engine(host, output, timeout, target.resolve(host), command::describe::run, Output::finish)
         }
         Verb::Image(ImageVerb::Build(args)) => {
             output.set_command("image build");
-            output.finish(engine(host, output, timeout, args.resolve(host), command::image::run))
+            engine(host, output, timeout, args.resolve(host), command::image::run, Output::finish)
         }
-        Verb::Ls(args) => output
-            .finish(engine(host, output, timeout, args.resolve(host), async |app, ()| command::ls::run(app).await)),
-        Verb::Rm(args) => output.finish(engine(host, output, timeout, args.resolve(host), command::rm::run)),
-        Verb::Start(args) => output.finish(engine(host, output, timeout, args.resolve(host), command::start::run)),
-        Verb::Stop(args) => output.finish(engine(host, output, timeout, args.resolve(host), command::stop::run)),
+        Verb::Ls(args) => {
+            let list = async |app: &App, ()| command::ls::run(app).await;
+            engine(host, output, timeout, args.resolve(host), list, Output::finish)
+        }
+        Verb::Rm(args) => engine(host, output, timeout, args.resolve(host), command::rm::run, Output::finish),
+        Verb::Start(target) => engine(host, output, timeout, target.resolve(host), command::start::run, Output::finish),
+        Verb::Stop(target) => engine(host, output, timeout, target.resolve(host), command::stop::run, Output::finish),
         Verb::Tunnel(args) => {
-            output.finish(engine(host, output, timeout, args.resolve(host, json), command::tunnel::run))
+            engine(host, output, timeout, args.resolve(host, json), command::tunnel::run, Output::finish)
         }
     }
 }
 
-/// Runs a command that talks to something: opens the backend, listens for signals and the clock, and takes back what
-/// was made when the command does not get to its end.
+/// Runs a command that talks to something, to its answer: opens the backend, listens for signals and the clock, and
+/// takes back what was made when the command does not get to its end or its answer to nobody.
 fn engine<Q, R>(
     host: &Host,
     output: &Output,
     timeout: Option<Duration>,
     request: Result<Q>,
     run: impl AsyncFnOnce(&App, Q) -> Result<R>,
-) -> Result<R> {
-    let request = request?;
-    let prefix = command::prefix(host)?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Error::new(ErrorCode::Internal, "no runtime could be started").cause(error.to_string()))?;
-    let result = runtime.block_on(async {
-        let backend = Arc::new(backend::docker::Docker::open(host, prefix.clone())?);
-        let app = App { backend, prefix, progress: output.progress().clone(), undo: Undo::default() };
+    finish: impl FnOnce(&Output, Result<R>) -> Exit,
+) -> Exit {
+    let opened = request.and_then(|request| {
+        let prefix = command::prefix(host)?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|error| Error::new(ErrorCode::Internal, "no runtime could be started").cause(error.to_string()))?;
+        // The backend's client belongs to the runtime.
+        let backend = runtime.block_on(async { backend::docker::Docker::open(host, prefix.clone()) })?;
+        Ok((request, prefix, Arc::new(backend), runtime))
+    });
+    let (request, prefix, backend, runtime) = match opened {
+        Ok(opened) => opened,
+        Err(error) => return finish(output, Err(error)),
+    };
+    let app = App { backend, prefix, progress: output.progress().clone(), undo: Undo::default() };
+    let exit = runtime.block_on(async {
         let result = tokio::select! {
             biased;
             error = interrupted(host) => Err(error),
             error = expired(timeout) => Err(error),
             result = run(&app, request) => result,
         };
-        match result {
+        let result = match result {
             Ok(report) => Ok(report),
             Err(error) => Err(take_back(&app, host, error).await),
+        };
+        let done = result.is_ok();
+        let exit = finish(output, result);
+        if done && exit != Exit::Ok {
+            match app.undo.take_back_undelivered().await {
+                Ok(true) => app.progress.note("what had been made was taken back, as nobody could be told of it"),
+                Ok(false) => {}
+                Err(error) => app.progress.note(&format!("what had been made could not be taken back: {error}")),
+            }
         }
+        exit
     });
     // A thread that waits for the keyboard must not hold up the end.
     runtime.shutdown_background();
-    result
+    exit
 }
 
 /// Undoes what a failed command has made, and says in its error what was undone, what could not be, and what stays.

@@ -45,7 +45,8 @@ impl Early {
                 "--output" | "--log-format" => {
                     let value =
                         value.or_else(|| words.next_if(|next| !next.starts_with('-')).map(|next| next.to_string()));
-                    let json = value.as_deref() == Some("json");
+                    let Some(value) = value else { continue };
+                    let json = value == "json";
                     if flag == "--output" { early.json = json } else { early.events = json }
                 }
                 "-q" | "--quiet" => early.quiet = true,
@@ -181,11 +182,11 @@ impl Output {
 /// Makes a defect answer like any other failure: with one document where one was asked for.
 #[expect(clippy::exit, clippy::disallowed_methods, reason = "a panic has no way back to main")]
 pub fn answer_panics(early: &Early) {
-    let (json, command) = (early.json, early.command.clone());
+    let (json, events, command) = (early.json, early.events, early.command.clone());
     std::panic::set_hook(Box::new(move |panic| {
         let error =
             Error::new(ErrorCode::Internal, "the launcher has a defect and could not go on").cause(panic.to_string());
-        Progress::new(false, false, false).error_always(&error);
+        Progress::new(true, events, false).error_always(&error);
         if json {
             let document = ErrorDocument::new(
                 capabilities::VERSION,
@@ -213,7 +214,7 @@ fn write_stdout(bytes: &[u8]) -> Result<()> {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
         Err(error) => Err(Error::new(ErrorCode::OutputFailed, "the answer could not be written to stdout")
             .cause(error.to_string())
-            .hint("what was asked for may have been done; look with: agent-workspace ls")),
+            .hint("make room where stdout goes; see what there is: agent-workspace ls")),
     }
 }
 
@@ -249,6 +250,7 @@ mod tests {
     fn the_last_spelling_of_the_mode_wins() {
         assert!(!scan(&["--output", "json", "ls", "--output", "text"]).json);
         assert!(!scan(&["ls", "--output"]).json);
+        assert!(scan(&["--output", "json", "ls", "--output"]).json, "a form without its value says nothing");
     }
 
     #[test]

@@ -13,6 +13,7 @@ type Action = Box<dyn FnOnce() -> Pin<Box<dyn Future<Output = Result<bool>> + Se
 pub struct Undo {
     steps: Mutex<Vec<(String, Action)>>,
     kept: Mutex<Option<String>>,
+    undelivered: Mutex<Option<Action>>,
 }
 
 /// What became of what a command had made when it did not get to its end.
@@ -45,6 +46,26 @@ impl Undo {
     pub fn keep_workspace(&self, name: &str) {
         self.keep_everything();
         *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = Some(name.to_owned());
+    }
+
+    /// Remembers how to take back what a finished command has made, for the case that nobody can be told of it.
+    pub fn when_undelivered<F>(&self, action: impl FnOnce() -> F + Send + 'static)
+    where
+        F: Future<Output = Result<bool>> + Send + 'static,
+    {
+        *self.undelivered.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(move || Box::pin(action())));
+    }
+
+    /// Takes back what nobody could be told of. Returns whether there was anything.
+    ///
+    /// # Errors
+    /// The action's own.
+    pub async fn take_back_undelivered(&self) -> Result<bool> {
+        let action = self.undelivered.lock().unwrap_or_else(PoisonError::into_inner).take();
+        match action {
+            Some(action) => action().await,
+            None => Ok(false),
+        }
     }
 
     /// Takes every step back, the last one first. A step that is begun is counted as left until it has ended, so that

@@ -86,8 +86,12 @@ pub async fn run(app: &App, request: Request) -> Result<CreateReport> {
         path.clone_from(&spec.path);
         clone_into(app, &workspace, &spec, clone, &mut timings).await?;
     }
-    // From here on it is the user's.
+    // From here on it is the user's, who only has to hear of it.
     app.undo.keep_workspace(&workspace.name);
+    if created.new {
+        let (backend, id) = (Arc::clone(&app.backend), spec.create_id.clone());
+        app.undo.when_undelivered(move || async move { backend.discard(&id).await });
+    }
 
     workspace.path = Some(path.clone());
     let tunnel = match tunnel {

@@ -70,7 +70,13 @@ pub async fn run(app: &App, request: Request) -> Result<RmReport> {
     } else if kept_whole {
         Confirmed::by_keeping_it()
     } else {
-        prove_nothing_is_lost(app, &workspace, keep_volumes).await?
+        match prove_nothing_is_lost(app, &workspace, keep_volumes).await {
+            // Another rm was faster.
+            Err(error) if error.code() == ErrorCode::ContainerVanished && app.backend.find(&name).await?.is_none() => {
+                return remove_leftovers(app, &name, keep_volumes, force, if_exists).await;
+            }
+            proof => proof?,
+        }
     };
     app.progress.step("rm_started", &format!("removing workspace {}", workspace.name));
     let removal = app.backend.remove(&workspace, keep_volumes, proof).await?;

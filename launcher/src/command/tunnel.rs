@@ -1,6 +1,6 @@
 //! `tunnel`: a VS Code tunnel into a workspace, one process each.
 
-use agent_workspace_contract::{TunnelReport, WorkspaceStatus};
+use agent_workspace_contract::{ErrorCode, TunnelReport, WorkspaceStatus};
 
 use crate::backend::Workspace;
 use crate::command::{App, Target};
@@ -98,6 +98,17 @@ pub async fn run(app: &App, request: Request) -> Result<TunnelReport> {
 /// # Errors
 /// What the guest says.
 pub async fn open(app: &App, workspace: &Workspace, name: &TunnelName, mode: Mode) -> Result<TunnelReport> {
+    let opened = open_or_find(app, workspace, name, mode).await;
+    opened.map_err(|error| match error.code() {
+        ErrorCode::TunnelFailed => {
+            let exec = app.transport(workspace).exec.join(" ");
+            error.hint(format!("read its log: {exec} cat {}", guest::LOG)).detail("workspace", workspace.name.clone())
+        }
+        _ => error.detail("workspace", workspace.name.clone()),
+    })
+}
+
+async fn open_or_find(app: &App, workspace: &Workspace, name: &TunnelName, mode: Mode) -> Result<TunnelReport> {
     let machine = app.backend.machine(workspace);
     let report = |running: guest::Running| TunnelReport {
         workspace: workspace.name.clone(),
@@ -143,7 +154,6 @@ pub async fn open(app: &App, workspace: &Workspace, name: &TunnelName, mode: Mod
 
 #[cfg(test)]
 mod tests {
-    use agent_workspace_contract::ErrorCode;
     use clap::Parser;
 
     use super::*;

@@ -34,8 +34,12 @@ pub async fn join(machine: &dyn Machine, id: &str) -> Result<()> {
 /// # Errors
 /// The machine's own.
 pub async fn leave(machine: &dyn Machine, id: &str) -> Result<bool> {
-    let output = machine.run(Command::script(SCRIPT, &["leave", MARKS, id]), &mut |_| {}).await?;
-    Ok(output.status == 0)
+    match machine.run(Command::script(SCRIPT, &["leave", MARKS, id]), &mut |_| {}).await {
+        Ok(output) => Ok(output.status == 0),
+        // What is gone needs nobody to take it back.
+        Err(error) if error.code() == ErrorCode::ContainerVanished => Ok(false),
+        Err(error) => Err(error),
+    }
 }
 
 /// Says that the workspace's maker has failed. Returns whether others count on it, so that it must stay. One that

@@ -33,9 +33,9 @@ pub struct Running {
 /// # Errors
 /// `tunnel_cli_missing`, `tunnel_failed` with the last lines of its log, `guest_failed`, or the machine's own.
 pub async fn start(machine: &dyn Machine, name: &TunnelName, id: &str) -> Result<Running> {
-    ask(machine, "start", name, id).await?.ok_or_else(|| {
-        Error::new(ErrorCode::TunnelFailed, "the tunnel did not say how it is").hint(format!("its log inside: {LOG}"))
-    })
+    ask(machine, "start", name, id)
+        .await?
+        .ok_or_else(|| Error::new(ErrorCode::TunnelFailed, "the tunnel did not say how it is"))
 }
 
 /// The tunnel that runs, if one does.
@@ -69,9 +69,7 @@ pub async fn foreground(
         // Ended by a person with Ctrl-C.
         0 | 130 => Ok(()),
         NO_CLI => Err(no_cli()),
-        status => Err(Error::new(ErrorCode::TunnelFailed, "the tunnel ended with a failure")
-            .detail("status", status)
-            .hint("read its words above")),
+        status => Err(Error::new(ErrorCode::TunnelFailed, "the tunnel ended with a failure").detail("status", status)),
     }
 }
 
@@ -100,8 +98,7 @@ async fn ask(machine: &dyn Machine, what: &str, name: &TunnelName, id: &str) -> 
             let tail: Vec<String> = log.iter().skip(log.len().saturating_sub(10)).cloned().collect();
             let error = Error::new(ErrorCode::TunnelFailed, "the tunnel process ended right after its start")
                 .detail("log_path", LOG)
-                .detail("log", tail.clone())
-                .hint(format!("its log inside the workspace: {LOG}"));
+                .detail("log", tail.clone());
             Err(tail.into_iter().fold(error, Error::cause))
         }
         _ => Err(failed("start the tunnel", &output)),

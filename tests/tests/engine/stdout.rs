@@ -25,9 +25,14 @@ fn a_reader_that_has_gone_is_no_error() {
 }
 
 #[test]
-fn a_full_device_is_an_error_that_is_said_on_stderr_and_takes_nothing_back() {
-    for json in [false, true] {
+fn a_full_device_is_an_error_that_is_said_on_stderr_and_a_new_workspace_goes_again() {
+    for (json, existing, state) in
+        [(false, false, "gone"), (true, false, "gone"), (false, true, "running"), (true, true, "running")]
+    {
         let engine = Engine::start();
+        if existing {
+            engine.has(Container::workspace("a"));
+        }
         let launcher = engine.launcher(CREATE).arg("--quiet");
         let mut command = if json { launcher.json() } else { launcher }.command();
         let full = File::options().write(true).open("/dev/full").expect("/dev/full is there");
@@ -35,7 +40,7 @@ fn a_full_device_is_an_error_that_is_said_on_stderr_and_takes_nothing_back() {
             command.stdin(Stdio::null()).stdout(full).stderr(Stdio::piped()).spawn().expect("the binary starts");
         let ran = Ran::of(child).expect(1);
         assert!(ran.stderr.contains("the answer could not be written to stdout"), "{}", ran.stderr);
-        assert_eq!(engine.state_of("agent-ws-a"), "running");
+        assert_eq!(engine.state_of("agent-ws-a"), state, "existing: {existing}");
     }
 }
 

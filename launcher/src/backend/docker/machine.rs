@@ -69,8 +69,7 @@ impl DockerMachine {
                 Err(error) => return Err(self.engine.explain(error, &self.doing())),
             };
             match inspected.exit_code {
-                Some(KILLED) if inspected.running != Some(true) => return self.status_of_killed().await,
-                Some(code) if inspected.running != Some(true) => return Ok(code),
+                Some(code) if inspected.running != Some(true) => return self.explained(code).await,
                 _ => tokio::time::sleep(Duration::from_millis(100)).await,
             }
         }
@@ -78,17 +77,25 @@ impl DockerMachine {
         Err(self.engine.lost(&self.doing()))
     }
 
-    /// A command that was killed may have been killed with its container.
-    async fn status_of_killed(&self) -> Result<i64> {
+    /// The status of a command, unless the container has ended and the command with it. One that was killed may be
+    /// the first to go, so that the container is looked at for a while.
+    async fn explained(&self, code: i64) -> Result<i64> {
         let path = format!("/containers/{}/json", self.id);
-        for _ in 0..KILLED_TRIES {
+        let tries = match code {
+            0 => 0,
+            KILLED => KILLED_TRIES,
+            _ => 1,
+        };
+        for _ in 0..tries {
             let container: Option<Inspected> = self.engine.get(&path, &self.doing()).await?;
             if container.is_none_or(|container| container.into_workspace().status != WorkspaceStatus::Running) {
                 return Err(self.vanished("its commands were killed"));
             }
-            tokio::time::sleep(Duration::from_millis(100)).await;
+            if code == KILLED {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
         }
-        Ok(KILLED)
+        Ok(code)
     }
 
     fn vanished(&self, cause: &str) -> Error {

@@ -104,7 +104,10 @@ impl Docker {
                 if workspace.status == WorkspaceStatus::Running && joined::abandon(&*self.machine(&workspace)).await {
                     return Err(Error::new(
                         ErrorCode::WrongState,
-                        format!("another create has come back to {} and has it now", workspace.name),
+                        format!(
+                            "another create has come back to {}, and takes it back if it fails too",
+                            workspace.name
+                        ),
                     ));
                 }
                 if self.engine.is_podman() {

@@ -1,6 +1,7 @@
 # Who has come back to a workspace while the create that makes it may still fail.
 # $1 join|leave|abandon  $2 folder of the marks  $3 id of the call
 # Each side writes its own word first and reads the other's after, so that one of them always sees the other.
+# The mark of a call that was killed stays, and keeps the workspace: better too much than somebody's work gone.
 # Exits with 81 when joining what its maker has abandoned, with 82 when others have it.
 set -u
 folder=$2
