@@ -1,6 +1,7 @@
 //! A real engine and a real git server, one guard a test: it runs the launcher under a prefix of its own and removes
 //! what the test made, also when the test panics, by exact names.
 
+mod fixtures;
 mod forward;
 mod git;
 mod ssh;
@@ -9,13 +10,15 @@ mod tls;
 
 use std::fmt::Write as _;
 use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use fixtures::setting;
+pub use fixtures::{Image, engine_socket, network, token};
 pub use forward::{Cut, Forwarder};
 pub use git::Repository;
 pub use ssh::SshServer;
@@ -50,60 +53,6 @@ pub struct Answer {
 pub struct Running {
     child: Child,
     since: Instant,
-}
-
-/// The images that workspaces are made from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Image {
-    /// The agent image with a stand-in for the VS Code CLI.
-    Agent,
-    /// A shell and its small tools, nothing more.
-    Busybox,
-    /// Debian with git, without an `agent` user.
-    Debian,
-    /// A shell behind an entrypoint that ends at once.
-    Entrypoint,
-    /// One program and no shell.
-    NoShell,
-}
-
-impl Image {
-    /// Its name for the engine.
-    pub fn name(self) -> String {
-        setting(match self {
-            Self::Agent => "IMAGE",
-            Self::Busybox => "BUSYBOX_IMAGE",
-            Self::Debian => "DEBIAN_IMAGE",
-            Self::Entrypoint => "ENTRYPOINT_IMAGE",
-            Self::NoShell => "NOSHELL_IMAGE",
-        })
-    }
-}
-
-/// The network that the git server is on.
-pub fn network() -> String {
-    setting("NETWORK")
-}
-
-/// The token that the git server takes.
-pub fn token() -> String {
-    setting("GIT_TOKEN")
-}
-
-fn setting(name: &str) -> String {
-    let name = format!("AGENT_WORKSPACE_TEST_{name}");
-    std::env::var(&name).unwrap_or_else(|_| panic!("{name} is not set: run this through ./dev test"))
-}
-
-/// The engine's socket, for tests that put something between it and the launcher.
-///
-/// # Panics
-/// When the engine of this run is not on a socket.
-pub fn engine_socket() -> PathBuf {
-    match std::env::var("DOCKER_HOST") {
-        Err(_) => PathBuf::from("/var/run/docker.sock"),
-        Ok(host) => PathBuf::from(host.strip_prefix("unix://").expect("the engine under test is on a socket")),
-    }
 }
 
 /// Waits until something holds.
