@@ -45,7 +45,9 @@ fn each_kind_of_unsaved_work_is_refused_by_name() {
     assert_eq!(refusal(&live, "work"), finding("commits", CLONE, 1));
     git("git branch -q -D mine; git checkout -q --detach; git commit -q --allow-empty -m four");
     assert_eq!(refusal(&live, "work"), finding("commits", CLONE, 1));
-    git("git checkout -q main; git tag -a -m mine mine");
+    git("git tag only; git checkout -q main");
+    assert_eq!(refusal(&live, "work"), finding("commits", CLONE, 1));
+    git("git tag -d only; git tag -a -m mine mine");
     // A tag on a commit that is pushed loses a name and no work.
     live.inside("work", "echo note >/work/note.txt");
     assert_eq!(refusal(&live, "work"), finding("files", "/work/note.txt", 1));

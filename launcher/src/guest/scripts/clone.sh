@@ -179,6 +179,9 @@ if [ "$submodules" = yes ]; then
   run_git_with_token -C "$partial" submodule update --init --recursive ${verbose} || exit $?
 fi
 
+# Tags may be on no branch, and exist elsewhere all the same.
+git -C "$partial" rev-list --no-walk --tags >>"$partial/.git/agent-workspace-fetched" 2>/dev/null
+
 # Another create of the same workspace may have been faster.
 [ ! -e "$dest/.git" ] || keep
 rmdir "$dest" 2>/dev/null

@@ -34,10 +34,13 @@ look_at() {
   fi
   head=
   ! ask "$clone" rev-parse --verify --quiet HEAD >/dev/null || head=HEAD
-  # What was checked out from the host as a tag or commit is there too, though on no branch.
-  fetched=$(sed -n 's/^\([0-9a-f]\{40,64\}\)$/^\1/p' "$clone/.git/agent-workspace-fetched" 2>/dev/null)
-  # shellcheck disable=SC2086 # no word at all when there is no commit yet, one for each fetched commit
-  commits=$(ask "$clone" rev-list --count $head --branches $fetched --not --remotes) || commits=
+  # Tags, and what was checked out as a tag or commit, exist on the host too, though on no branch: the clone wrote
+  # their commits down.
+  # shellcheck disable=SC2086 # no word at all when there is no commit yet
+  commits=$(
+    sed -n 's/^\([0-9a-f]\{40,64\}\)$/^\1/p' "$clone/.git/agent-workspace-fetched" 2>/dev/null |
+      ask "$clone" rev-list --count --ignore-missing --stdin $head --branches --tags --not --remotes
+  ) || commits=
   case $commits in
     0) ;;
     '') report unchecked '' "$clone" ;;
