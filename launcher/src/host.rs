@@ -20,9 +20,6 @@ pub struct Host {
     stdin_terminal: bool,
     stdout_terminal: bool,
     stderr_terminal: bool,
-    columns: Option<u16>,
-    /// A bit for each signal that is ignored, the lowest for signal 1.
-    ignored_signals: u64,
 }
 
 impl Host {
@@ -36,8 +33,6 @@ impl Host {
             stdin_terminal: std::io::stdin().is_terminal(),
             stdout_terminal: std::io::stdout().is_terminal(),
             stderr_terminal: std::io::stderr().is_terminal(),
-            columns: rustix::termios::tcgetwinsize(rustix::stdio::stdout()).ok().map(|size| size.ws_col),
-            ignored_signals: ignored_signals().unwrap_or(0),
         }
     }
 
@@ -110,12 +105,8 @@ impl Host {
 
     /// Width of the terminal that stdout is, if it is one.
     pub fn columns(&self) -> Option<u16> {
-        self.columns
-    }
-
-    /// Whether a signal, by its number, was ignored when the process began.
-    pub fn ignores_signal(&self, number: i32) -> bool {
-        (1..=64).contains(&number) && self.ignored_signals >> (number - 1) & 1 == 1
+        let size = self.stdout_terminal.then(|| rustix::termios::tcgetwinsize(rustix::stdio::stdout()).ok());
+        size.flatten().map(|size| size.ws_col)
     }
 
     /// Whether stderr is a terminal.
@@ -124,11 +115,22 @@ impl Host {
     }
 }
 
-/// The kernel's word on which signals are ignored; `None` where it does not say.
-fn ignored_signals() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"))?;
-    u64::from_str_radix(mask.trim(), 16).ok()
+/// Signals that are ignored, a bit each, the lowest for signal 1.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct IgnoredSignals(u64);
+
+impl IgnoredSignals {
+    /// The kernel's word on it; none where it does not say. To be asked before anybody listens for signals.
+    pub fn now() -> Self {
+        let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+        let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+        Self(mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0))
+    }
+
+    /// Whether a signal, by its number, is one of them.
+    pub fn has(self, number: i32) -> bool {
+        (1..=64).contains(&number) && self.0 >> (number - 1) & 1 == 1
+    }
 }
 
 /// The time now.

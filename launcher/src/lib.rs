@@ -18,7 +18,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use agent_workspace_contract::{ErrorCode, Exit, HelpReport, VersionReport};
-use clap::Parser;
+use clap::FromArgMatches;
 use clap::error::ErrorKind;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -26,6 +26,7 @@ use crate::cli::{Cli, ImageVerb, Verb};
 use crate::command::App;
 use crate::error::{Error, Result, usage};
 pub use crate::host::Host;
+use crate::host::IgnoredSignals;
 use crate::output::{Early, Output};
 use crate::undo::{Undo, Undone};
 
@@ -34,11 +35,13 @@ const UNDO_LIMIT: Duration = Duration::from_secs(60);
 
 /// Runs one invocation from argv to exit code.
 pub fn run(host: &Host) -> Exit {
-    let commands = command::capabilities::command_names();
-    let early = Early::scan(host, &commands);
+    // Building the tree is most of what parsing costs, so it is built once.
+    let tree = cli::tree();
+    let early = Early::scan(host, &command::capabilities::names_in(&tree));
     output::answer_panics(&early);
     let mut output = Output::new(&early, host);
-    let cli = match Cli::try_parse_from(host.args()) {
+    let parsed = tree.try_get_matches_from(host.args()).and_then(|mut matches| Cli::from_arg_matches_mut(&mut matches));
+    let cli = match parsed {
         Ok(cli) => cli,
         Err(error) => return answer_parse_error(&mut output, &error),
     };
@@ -133,16 +136,17 @@ fn engine<Q, R>(
         Err(error) => return finish(output, Err(error)),
     };
     let app = App { backend, prefix, progress: output.progress().clone(), undo: Undo::default() };
+    let ignored = IgnoredSignals::now();
     let exit = runtime.block_on(async {
         let result = tokio::select! {
             biased;
-            error = interrupted(host) => Err(error),
+            error = interrupted(ignored) => Err(error),
             error = expired(timeout) => Err(error),
             result = run(&app, request) => result,
         };
         let result = match result {
             Ok(report) => Ok(report),
-            Err(error) => Err(take_back(&app, host, error).await),
+            Err(error) => Err(take_back(&app, ignored, error).await),
         };
         let done = result.is_ok();
         let exit = finish(output, result);
@@ -161,13 +165,13 @@ fn engine<Q, R>(
 }
 
 /// Undoes what a failed command has made, and says in its error what was undone, what could not be, and what stays.
-async fn take_back(app: &App, host: &Host, error: Error) -> Error {
+async fn take_back(app: &App, ignored: IgnoredSignals, error: Error) -> Error {
     let undone = Mutex::new(Undone::default());
     tokio::select! {
         () = app.undo.run(&undone) => {}
         () = tokio::time::sleep(UNDO_LIMIT) => {}
         // Who asks a second time wants it to end now.
-        _ = interrupted(host) => {}
+        _ = interrupted(ignored) => {}
     }
     let Undone { done, left, kept } = undone.into_inner().unwrap_or_default();
     let mut error = error;
@@ -186,9 +190,9 @@ async fn take_back(app: &App, host: &Host, error: Error) -> Error {
 
 /// The error of the first signal that asks the process to end. Never, if none comes. Signals that were ignored when
 /// the process began stay so: `nohup` means it.
-async fn interrupted(host: &Host) -> Error {
+async fn interrupted(ignored: IgnoredSignals) -> Error {
     let first = |kind: SignalKind, code, name: &'static str| async move {
-        if host.ignores_signal(kind.as_raw_value()) {
+        if ignored.has(kind.as_raw_value()) {
             return std::future::pending().await;
         }
         let Ok(mut signals) = signal(kind) else { return std::future::pending().await };

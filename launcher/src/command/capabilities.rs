@@ -13,7 +13,7 @@ use crate::error::{Error, Result, usage};
 
 /// Everything this launcher can do.
 pub fn run() -> CapabilitiesReport {
-    let commands = command_names().into_iter().map(|name| (name, CommandSummary { json: true })).collect();
+    let commands = names_in(&cli::tree()).into_iter().map(|name| (name, CommandSummary { json: true })).collect();
     let backends = BACKENDS.iter().enumerate().map(|(place, name)| {
         ((*name).to_owned(), BackendSummary { isolation: "container".to_owned(), default: place == 0 })
     });
@@ -33,10 +33,10 @@ pub fn run() -> CapabilitiesReport {
     }
 }
 
-/// Names of the commands, from the tree itself; those of a group with the group's name before them.
-pub fn command_names() -> Vec<String> {
+/// Names of the commands in a tree; those of a group with the group's name before them.
+pub fn names_in(tree: &clap::Command) -> Vec<String> {
     let mut names = Vec::new();
-    for command in cli::tree().get_subcommands() {
+    for command in tree.get_subcommands() {
         let mut nested = command.get_subcommands().peekable();
         if nested.peek().is_none() {
             names.push(command.get_name().to_owned());
@@ -95,7 +95,7 @@ mod tests {
 
     #[test]
     fn commands_come_from_the_tree() {
-        let names = command_names();
+        let names = names_in(&cli::tree());
         assert!(
             ["create", "up", "ls", "image build"].iter().all(|name| names.iter().any(|known| known == name)),
             "{names:?}"
