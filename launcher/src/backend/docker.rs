@@ -104,7 +104,9 @@ impl Docker {
     /// The workspace that a container is, or an error when it is somebody's own.
     fn recognise(&self, container: Inspected) -> Result<Workspace> {
         let workspace = container.into_workspace();
-        if self.is_workspace(&workspace) { Ok(workspace) } else { Err(not_ours(&workspace.name)) }
+        // An image that was made of a workspace hands its labels on, but not its volumes.
+        let inherited = workspace.made_by_us && workspace.volumes.is_empty();
+        if self.is_workspace(&workspace) && !inherited { Ok(workspace) } else { Err(not_ours(&workspace.name)) }
     }
 
     /// Whether it carries the mark of workspaces, or is one of an old launcher that marked nothing: the prefix in its

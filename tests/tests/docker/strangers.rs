@@ -27,6 +27,25 @@ fn somebody_elses_container_is_left_alone_by_every_command() {
 
 #[test]
 #[ignore = "drives a real engine: run ./dev test"]
+fn a_container_of_an_image_that_was_made_of_a_workspace_is_not_one() {
+    let live = Live::new();
+    live.create("--no-clone --name model").ok();
+    let image = format!("{}:committed", live.full("model"));
+    docker(["commit", &live.full("model"), &image]);
+    let copy = format!("copy{}", live.id());
+    docker(["run", "-d", "--name", &copy, "--label", &format!("owner={}", live.id()), &image, "sleep", "600"]);
+    let refused = ["rm --force", "stop", "describe"].map(|verb| live.json(&format!("{verb} {copy}")));
+    let running = docker(["container", "inspect", "--format", "{{.State.Running}}", &copy]);
+    docker(["rm", "-f", &copy]);
+    docker(["rmi", "-f", &image]);
+    assert_eq!(running, "true");
+    for answer in refused {
+        answer.fails(4, "name_taken");
+    }
+}
+
+#[test]
+#[ignore = "drives a real engine: run ./dev test"]
 fn a_container_whose_id_begins_like_a_name_is_not_taken_for_it() {
     let live = Live::new();
     live.stranger(Image::Busybox, &format!("--name stranger{}", live.id()));

@@ -85,7 +85,7 @@ impl Docker {
                     if let Some(container) = self.inspect(&spec.name).await? {
                         let workspace = container.into_workspace();
                         // By its name alone it could be anybody's; only what lives on its own volume is a workspace.
-                        if !workspace.marked && workspace.volumes.is_empty() {
+                        if workspace.volumes.is_empty() && (workspace.made_by_us || !workspace.marked) {
                             return Err(not_ours(&workspace.name));
                         }
                         return Ok(Created { workspace, new: false, timings: timings.0 });
