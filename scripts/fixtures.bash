@@ -42,11 +42,15 @@ agent_fixture_image() {
     fixture_image agent agent-image --build-arg "BASE=$1" --build-arg "GIT_SERVER=$fixture_images:git-server"
 }
 
+# The agent fixture with gh, and with a zsh that secrets can teach.
+tools_fixture_image() { fixture_image tools tools-image --build-arg "AGENT=$fixture_images:agent"; }
+
 # fixtures_up AGENT_IMAGE: all images, and this run's git server; exports what the tests are told.
 fixtures_up() {
     local target
     git_server_image
     agent_fixture_image "$1"
+    tools_fixture_image
     fixture_image debian plain-debian --build-arg "GIT_SERVER=$fixture_images:git-server"
     for target in busybox noshell entrypoint; do
         fixture_image "$target" minimal --target "$target"
@@ -61,6 +65,8 @@ fixtures_up() {
     export AGENT_WORKSPACE_TEST_GIT_HOST=git.test
     export AGENT_WORKSPACE_TEST_NETWORK=$fixture_label.$$
     export AGENT_WORKSPACE_TEST_IMAGE=$fixture_images:agent
+    export AGENT_WORKSPACE_TEST_TOOLS_IMAGE=$fixture_images:tools
+    export AGENT_WORKSPACE_TEST_GIT_SERVER_IMAGE=$fixture_images:git-server
     export AGENT_WORKSPACE_TEST_BUSYBOX_IMAGE=$fixture_images:busybox
     export AGENT_WORKSPACE_TEST_NOSHELL_IMAGE=$fixture_images:noshell
     export AGENT_WORKSPACE_TEST_ENTRYPOINT_IMAGE=$fixture_images:entrypoint
@@ -119,6 +125,8 @@ git_server_down() {
 remove_abandoned() {
     local run
     for run in $(docker network ls --filter "label=$fixture_label" --format "{{.Label \"$fixture_label.run\"}}"); do
-        [[ $run == quickstart || -d /proc/$run ]] || git_server_down "$run"
+        [[ $run == quickstart || -d /proc/$run ]] && continue
+        # An engine can lose count of what is on a network; that is no reason not to test.
+        git_server_down "$run" || printf 'dev: the network of test run %s stays for now\n' "$run" >&2
     done
 }

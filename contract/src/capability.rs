@@ -44,6 +44,8 @@ capabilities! {
     StartStopJson = "start-stop-json", "`start` and `stop` print one document and never do the other's work";
     RmJson = "rm-json", "`rm --output json` lists what was removed, kept and failed";
     DescribeJson = "describe-json", "`describe` prints one workspace and how to enter it";
+    DoctorJson = "doctor-json", "`doctor --output json` lists what it checked, each with how to mend it";
+    PruneJson = "prune-json", "`prune --output json` lists what was removed, kept and failed, with sizes";
     TransportV1 = "transport-v1", "documents of `create` and `describe` say how to enter the workspace, as data";
     SchemaCommand = "schema-command", "`schema` prints the JSON Schema of each document";
     FieldCommand = "field-command", "`field` reads one value of a document without a JSON parser";
@@ -53,6 +55,13 @@ capabilities! {
     TimeoutFlag = "timeout-flag", "`--timeout DURATION` ends with exit code 124 after cleaning up";
     LogFormatJson = "log-format-json", "`--log-format json` makes stderr a stream of JSON events";
     ImageBuild = "image-build", "`image build` makes the agent image from an embedded Dockerfile";
+    IsolationV1 = "isolation-v1", "`create --isolation standard|strict`, and `describe` says how high the walls are";
+    CreatePlan = "create-plan", "`create --plan` prints what would be made and touches nothing";
+    KeepOnFailureFlag = "keep-on-failure-flag", "`create --keep-on-failure` keeps what a failed create has made";
+    SecretsReadonlyFlag = "secrets-readonly-flag", "`create --secrets-readonly` mounts secrets so that the workspace cannot change them";
+    CodexProfileV1 = "codex-profile-v1", "`create --codex-profile` applies a profile of the secrets, or fails";
+    SetupGitV1 = "setup-git-v1", "`create --setup-git` keeps a git credential for one host in the workspace, or fails";
+    RmRescueV1 = "rm-rescue-v1", "`rm --rescue DIR` brings unsaved work out, proves that it restores, and then removes";
     BackendDocker = "backend-docker", "workspaces are Docker containers and volumes";
 }
 

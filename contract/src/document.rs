@@ -55,6 +55,18 @@ pub struct ErrorDocument {
     pub error: ErrorBody,
 }
 
+/// The one document of a command that failed and has a report all the same: the error and the report's keys beside it.
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Failure<R> {
+    /// The document of the failure.
+    #[serde(flatten)]
+    pub document: ErrorDocument,
+    /// The command's own keys; absent when it did not get as far.
+    #[serde(flatten)]
+    pub report: Option<R>,
+}
+
 /// What went wrong, for programs and for people.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

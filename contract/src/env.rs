@@ -33,8 +33,9 @@ variables! {
     WorkspacePrefix = "AGENT_WORKSPACE_PREFIX", "prefix of container names; default `agent-ws`";
     CodexWorkspacePrefix = "CODEX_WORKSPACE_PREFIX", "the same, older name";
     Backend = "AGENT_WORKSPACE_BACKEND", "backend, after `--backend`; default `docker`";
+    SecretsMount = "DEFAULT_SECRETS_MOUNT", "where `--secrets-dir` is mounted, after `--secrets-mount`; default `/home/agent/codex_secrets`";
     GithubHost = "GITHUB_HOST", "host of OWNER/REPO, after `--host`; default `github.com`";
-    GhToken = "GH_TOKEN", "token for cloning, handed to git inside the workspace over a pipe and kept nowhere";
+    GhToken = "GH_TOKEN", "token for cloning, handed to git inside the workspace over a pipe and kept nowhere, and for `--setup-git`, which keeps it there";
     GithubToken = "GITHUB_TOKEN", "the same, used when `GH_TOKEN` is not set";
     DockerHost = "DOCKER_HOST", "address of the engine: `unix://`, `tcp://`, `ssh://`";
     DockerContext = "DOCKER_CONTEXT", "docker context to use when `DOCKER_HOST` is not set";
@@ -42,5 +43,5 @@ variables! {
     DockerTlsVerify = "DOCKER_TLS_VERIFY", "when not empty, `tcp://` uses TLS and verifies the engine";
     DockerCertPath = "DOCKER_CERT_PATH", "folder of `ca.pem`, `cert.pem` and `key.pem` for TLS";
     XdgRuntimeDir = "XDG_RUNTIME_DIR", "where the sockets of rootless engines are looked for";
-    Home = "HOME", "home of the docker client's configuration";
+    Home = "HOME", "home of the docker client's configuration; never mounted into a workspace";
 }

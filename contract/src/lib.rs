@@ -14,14 +14,15 @@ pub mod schema;
 
 pub use capability::Capability;
 pub use code::ErrorCode;
-pub use document::{ErrorBody, ErrorDocument, Success, Warning};
+pub use document::{ErrorBody, ErrorDocument, Failure, Success, Warning};
 pub use env::EnvVar;
 pub use exit::Exit;
 pub use report::{
-    BackendSummary, CapabilitiesReport, CommandSummary, CreateReport, DescribeReport, ErrorSummary, FailedItem,
-    FieldReport, HelpReport, ImageBuildReport, KeptItem, LifecycleReport, Login, LsReport, Problem, Quoting,
-    RemovedItem, RequiresReport, RmReport, SchemaReport, SecretsReport, SupportsReport, Transport, TunnelReport,
-    VersionReport, WorkspaceRow, WorkspaceStatus,
+    BackendSummary, CapabilitiesReport, Check, CheckStatus, CommandSummary, CreateReport, DescribeReport, DoctorReport,
+    ErrorSummary, FailedItem, FieldReport, HelpReport, ImageBuildReport, Isolation, KeptItem, LeftKept, LeftRemoved,
+    LeftUnremoved, LifecycleReport, Login, LsReport, Plan, PlanReport, PlannedStep, PlannedVolume, Problem,
+    PruneReport, Quoting, RemovedItem, RequiresReport, RescueReport, RescuedItem, RmReport, SchemaReport,
+    SecretsReport, SupportsReport, Transport, TunnelReport, VersionReport, WorkspaceRow, WorkspaceStatus,
 };
 
 /// Version of the documents' shape.

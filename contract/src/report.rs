@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
+use serde_json::{Map, Value};
 
 macro_rules! report {
     ($(#[$meta:meta])* pub struct $name:ident { $($(#[$field_meta:meta])* pub $field:ident: $type:ty,)* }) => {
@@ -59,6 +60,33 @@ impl WorkspaceStatus {
             Self::Missing => "missing",
             Self::Broken => "broken",
             Self::Unreachable => "unreachable",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+words! {
+    /// How high the walls of a workspace are. Readers treat members they do not know as `unknown`.
+    pub enum Isolation {
+        /// Without the capabilities that a development box does not need, and with a limit of processes.
+        Standard,
+        /// No new privileges, no capabilities, a root that cannot be written, no network unless one was named.
+        Strict,
+        /// What the engine gives every container; an earlier launcher made it.
+        EngineDefault,
+        /// Not known.
+        Unknown,
+    }
+}
+
+impl Isolation {
+    /// The word printed for people and in documents.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Standard => "standard",
+            Self::Strict => "strict",
+            Self::EngineDefault => "engine_default",
             Self::Unknown => "unknown",
         }
     }
@@ -127,7 +155,7 @@ report! {
 }
 
 report! {
-    /// How secrets of the host reach the workspace.
+    /// How secrets of the host reach the workspace: what is really mounted, not what was asked for.
     pub struct SecretsReport {
         /// Whether a folder of secrets is mounted.
         pub enabled: bool,
@@ -135,7 +163,7 @@ report! {
         pub dir: Option<String>,
         /// Where it is inside the workspace.
         pub mount: Option<String>,
-        /// The profile that was applied.
+        /// The profile that this call has applied.
         pub codex_profile: Option<String>,
         /// Whether the workspace cannot change them.
         pub readonly: bool,
@@ -157,6 +185,8 @@ report! {
         pub image: String,
         /// Secrets that are really mounted.
         pub secrets: SecretsReport,
+        /// How high its walls really are.
+        pub isolation: Isolation,
         /// Where it lives.
         pub backend: String,
         /// What state it is in now.
@@ -168,6 +198,65 @@ report! {
         pub tunnel: Option<TunnelReport>,
         /// Milliseconds spent, by phase; phases that did not happen are absent.
         pub timings_ms: BTreeMap<String, u64>,
+    }
+}
+
+report! {
+    /// A volume of a planned workspace.
+    pub struct PlannedVolume {
+        /// The engine's name for it.
+        pub id: String,
+        /// Where it is inside the workspace.
+        pub mount: String,
+    }
+}
+
+report! {
+    /// A step of a planned `create`.
+    pub struct PlannedStep {
+        /// The phase it belongs to, as in `timings_ms`.
+        pub phase: String,
+        /// What is done, as one sentence.
+        pub does: String,
+        /// How long it may take; null for one that a person ends.
+        pub limit_ms: Option<u64>,
+    }
+}
+
+report! {
+    /// What `create` would do. Nothing was asked of any engine.
+    pub struct Plan {
+        /// The request that makes the container, in the engine's own words. Values of variables from an `--env-file`
+        /// are left out, and ids stand for those of the call.
+        pub container: Map<String, Value>,
+        /// Volumes that are made with it, or used when they are there.
+        pub volumes: Vec<PlannedVolume>,
+        /// Networks it is put on; `none` is no network.
+        pub networks: Vec<String>,
+        /// What happens in which order.
+        pub steps: Vec<PlannedStep>,
+        /// How long all of it may take; null without `--timeout`.
+        pub timeout_ms: Option<u64>,
+    }
+}
+
+report! {
+    /// What `create --plan` answers.
+    pub struct PlanReport {
+        /// Full name that the workspace would have.
+        pub workspace: String,
+        /// `owner/repo`, or null without a repository.
+        pub repo: Option<String>,
+        /// The clone, or the work directory when nothing is cloned.
+        pub path: String,
+        /// The image it would run.
+        pub image: String,
+        /// How high its walls would be.
+        pub isolation: Isolation,
+        /// Where it would live.
+        pub backend: String,
+        /// The resources and steps.
+        pub plan: Plan,
     }
 }
 
@@ -184,6 +273,10 @@ report! {
     pub struct DescribeReport {
         /// The workspace.
         pub workspace: WorkspaceRow,
+        /// How high its walls really are.
+        pub isolation: Isolation,
+        /// Secrets that are really mounted.
+        pub secrets: SecretsReport,
         /// How to get in.
         pub transport: Transport,
     }
@@ -212,7 +305,7 @@ report! {
 }
 
 report! {
-    /// A thing that `rm` was asked to keep.
+    /// A thing that `rm` has kept.
     pub struct KeptItem {
         /// `container` or `volume`.
         pub kind: String,
@@ -234,18 +327,168 @@ report! {
 }
 
 report! {
+    /// A file that work was brought out into.
+    pub struct RescuedItem {
+        /// `bundle`, `changes`, `staged`, `shallow` or `files`.
+        pub kind: String,
+        /// The repository inside; null for files outside any.
+        pub repository: Option<String>,
+        /// Its name in the folder.
+        pub file: String,
+        /// Its size.
+        pub bytes: u64,
+        /// Its SHA-256, in hex.
+        pub sha256: String,
+    }
+}
+
+report! {
+    /// What was brought out before something was removed.
+    pub struct RescueReport {
+        /// The folder on the caller's host, absolute.
+        pub dir: String,
+        /// What is in it, beside a text that says how to restore.
+        pub items: Vec<RescuedItem>,
+    }
+}
+
+report! {
     /// What `rm` did.
     pub struct RmReport {
         /// Full name of the workspace.
         pub workspace: String,
         /// What is gone.
         pub removed: Vec<RemovedItem>,
-        /// What was asked to be kept.
+        /// What stays: it was asked to be kept, or nobody has looked into it.
         pub kept: Vec<KeptItem>,
         /// What could not be removed.
         pub failed: Vec<FailedItem>,
+        /// What was brought out first; null when there was nothing to bring out, absent unless `--rescue` was given.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        pub rescued: Option<Option<RescueReport>>,
         /// Whether this call changed anything.
         pub changed: bool,
+    }
+}
+
+words! {
+    /// How a check of `doctor` came out. Readers treat members they do not know as `warning`.
+    pub enum CheckStatus {
+        /// All is well.
+        Ok,
+        /// Everything works, and something should be looked after.
+        Warning,
+        /// Something does not work.
+        Failed,
+        /// It could not be looked at, because another check failed.
+        Skipped,
+    }
+}
+
+impl CheckStatus {
+    /// The word printed for people and in documents.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Warning => "warning",
+            Self::Failed => "failed",
+            Self::Skipped => "skipped",
+        }
+    }
+}
+
+report! {
+    /// One thing that `doctor` looked at.
+    pub struct Check {
+        /// What it is, snake case; new ones may appear.
+        pub check: String,
+        /// How it came out.
+        pub status: CheckStatus,
+        /// What was found, as one sentence for people.
+        pub message: String,
+        /// A command to paste that mends it; null when there is nothing to mend or no command does.
+        pub fix: Option<String>,
+    }
+}
+
+report! {
+    /// What `doctor` found.
+    pub struct DoctorReport {
+        /// Whether no check failed.
+        pub healthy: bool,
+        /// Everything that was looked at, always in the same order.
+        pub checks: Vec<Check>,
+    }
+}
+
+report! {
+    /// A thing that nothing uses and that `prune` removed, or would.
+    pub struct LeftRemoved {
+        /// `container` or `volume`.
+        pub kind: String,
+        /// The engine's name for it.
+        pub id: String,
+        /// Full name of the workspace it belongs to.
+        pub workspace: String,
+        /// What it takes; null when the engine did not say.
+        pub bytes: Option<u64>,
+        /// Why it is left over: `viewer`, `never_started`, `half_made` or `unused`; new ones may appear.
+        pub reason: String,
+    }
+}
+
+report! {
+    /// A thing that nothing uses and that `prune` kept.
+    pub struct LeftKept {
+        /// `container` or `volume`.
+        pub kind: String,
+        /// The engine's name for it.
+        pub id: String,
+        /// Full name of the workspace it belongs to.
+        pub workspace: String,
+        /// What it takes; null when the engine did not say.
+        pub bytes: Option<u64>,
+        /// Why it is left over.
+        pub reason: String,
+        /// Why it was kept all the same, as one sentence for people.
+        pub why: String,
+    }
+}
+
+report! {
+    /// A thing that nothing uses and that `prune` could not remove.
+    pub struct LeftUnremoved {
+        /// `container` or `volume`.
+        pub kind: String,
+        /// The engine's name for it.
+        pub id: String,
+        /// Full name of the workspace it belongs to.
+        pub workspace: String,
+        /// What it takes; null when the engine did not say.
+        pub bytes: Option<u64>,
+        /// Why it is left over.
+        pub reason: String,
+        /// Why it could not be removed, in the engine's words.
+        pub message: String,
+    }
+}
+
+report! {
+    /// What `prune` did.
+    pub struct PruneReport {
+        /// Whether it only said what it would do.
+        pub dry_run: bool,
+        /// What is gone, or would be.
+        pub removed: Vec<LeftRemoved>,
+        /// What stays though nothing uses it.
+        pub kept: Vec<LeftKept>,
+        /// What could not be removed.
+        pub failed: Vec<LeftUnremoved>,
+        /// Why there may be more that was not looked for, as one sentence for people; null when there is not.
+        pub unfinished: Option<String>,
+        /// Sum of the sizes that are known of what is gone, or would be.
+        pub reclaimed_bytes: u64,
     }
 }
 

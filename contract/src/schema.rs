@@ -10,9 +10,9 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::Value;
 
 use crate::{
-    CapabilitiesReport, CreateReport, DescribeReport, ErrorCode, ErrorDocument, FieldReport, HelpReport,
-    ImageBuildReport, LifecycleReport, LsReport, RequiresReport, RmReport, SchemaReport, Success, SupportsReport,
-    TunnelReport, VersionReport,
+    CapabilitiesReport, CreateReport, DescribeReport, DoctorReport, ErrorCode, ErrorDocument, Failure, FieldReport,
+    HelpReport, ImageBuildReport, LifecycleReport, LsReport, PlanReport, PruneReport, RequiresReport, RmReport,
+    SchemaReport, Success, SupportsReport, TunnelReport, VersionReport,
 };
 
 /// Stands for an error code in schemas: a string of the closed list.
@@ -34,13 +34,15 @@ impl JsonSchema for ErrorCodeName {
 pub fn all() -> BTreeMap<&'static str, Value> {
     BTreeMap::from([
         ("capabilities", of::<CapabilitiesReport>("capabilities")),
-        ("create", of::<CreateReport>("create")),
+        ("create", create()),
         ("describe", of::<DescribeReport>("describe")),
+        ("doctor", reporting::<DoctorReport>("doctor")),
         ("error", error()),
         ("field", of::<FieldReport>("field")),
         ("help", of::<HelpReport>("help")),
         ("image-build", of::<ImageBuildReport>("image-build")),
         ("ls", of::<LsReport>("ls")),
+        ("prune", reporting::<PruneReport>("prune")),
         ("requires", of::<RequiresReport>("requires")),
         ("rm", of::<RmReport>("rm")),
         ("schema", of::<SchemaReport>("schema")),
@@ -59,23 +61,48 @@ fn generator() -> SchemaGenerator {
 /// A document of one command: its success or the error document.
 fn of<R: JsonSchema>(command: &str) -> Value {
     let mut generator = generator();
-    let mut success = generator.subschema_for::<Success<R>>().to_value();
-    let mut failure = generator.subschema_for::<ErrorDocument>().to_value();
-    mark(&mut success, "A success.");
-    mark(&mut failure, "A failure.");
+    let success = generator.subschema_for::<Success<R>>();
+    one_of::<ErrorDocument>(command, vec![(success, "A success.")], generator)
+}
+
+/// The same of a command whose failure carries its report too.
+fn reporting<R: JsonSchema>(command: &str) -> Value {
+    let mut generator = generator();
+    let success = generator.subschema_for::<Success<R>>();
+    one_of::<Failure<R>>(command, vec![(success, "A success.")], generator)
+}
+
+/// `create` answers what it did, or with `--plan` what it would do.
+fn create() -> Value {
+    let mut generator = generator();
+    let done = generator.subschema_for::<Success<CreateReport>>();
+    let planned = generator.subschema_for::<Success<PlanReport>>();
+    let successes = vec![(done, "A success."), (planned, "The plan that --plan asks for.")];
+    one_of::<ErrorDocument>("create", successes, generator)
+}
+
+fn one_of<F: JsonSchema>(command: &str, successes: Vec<(Schema, &str)>, mut generator: SchemaGenerator) -> Value {
+    let mut documents = Vec::new();
+    let failure = generator.subschema_for::<F>();
+    for (document, description) in successes.into_iter().chain([(failure, "A failure.")]) {
+        let mut document = document.to_value();
+        mark(&mut document, description);
+        documents.push(document);
+    }
     let mut definitions = generator.take_definitions(true);
+    let failures = [ErrorDocument::schema_name(), F::schema_name()].map(std::borrow::Cow::into_owned);
     for (name, definition) in &mut definitions {
         if let Some(properties) = definition.get_mut("properties").and_then(Value::as_object_mut) {
             // `ok` tells the two kinds apart, so the schema says which value each has.
             if let Some(ok) = properties.get_mut("ok") {
-                *ok = serde_json::json!({ "const": name != "ErrorDocument" });
+                *ok = serde_json::json!({ "const": !failures.contains(name) });
             }
         }
     }
     serde_json::json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": format!("Document of agent-workspace {command}"),
-        "oneOf": [success, failure],
+        "oneOf": documents,
         "$defs": definitions,
     })
 }

@@ -1,24 +1,36 @@
 //! Where workspaces live. Commands know this trait; only `docker/` knows the engine.
 
 pub mod docker;
+pub mod examination;
+pub mod survey;
 
 use std::collections::BTreeMap;
+use std::future::Future;
+use std::path::Path;
+use std::pin::Pin;
 use std::sync::Arc;
 
-use agent_workspace_contract::{EnvVar, ErrorCode, FailedItem, KeptItem, Problem, RemovedItem, WorkspaceStatus};
+use agent_workspace_contract::{
+    EnvVar, ErrorCode, FailedItem, Isolation as Walls, KeptItem, Plan, Problem, RemovedItem, WorkspaceStatus,
+};
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
+use self::examination::Examination;
+use self::survey::{Cleared, Leaving, Sizes, Survey};
 use crate::error::{Error, Result};
 use crate::host::Host;
 use crate::machine::Machine;
 use crate::output::Progress;
-use crate::workspace::{ImageRef, WorkspaceName};
+use crate::phase::Phases;
+use crate::workspace::{ImageRef, Isolation, WorkspaceName};
 
 /// The folder that holds a workspace's files.
 pub const WORK: &str = "/work";
 /// The home of a workspace's user, whoever that is.
 pub const HOME: &str = "/home/agent";
+/// The variable that tells what runs inside where its secrets are, as the first launcher set it.
+pub const SECRET_DIR: &str = "CODEX_SECRET_DIR";
 /// What the agent image is built on when nothing else is asked for.
 pub const DEFAULT_BASE: &str = "debian:bookworm-slim";
 /// The user of a workspace whose image does not say otherwise.
@@ -51,10 +63,30 @@ pub struct Spec {
     pub memory: Option<i64>,
     /// The engine's network.
     pub network: Option<String>,
+    /// How high its walls are.
+    pub isolation: Isolation,
     /// Environment of the container.
     pub env: Vec<(String, String)>,
     /// Labels asked for.
     pub labels: Vec<(String, String)>,
+    /// Secrets of the host to mount.
+    pub secrets: Option<Secrets>,
+    /// Whether it was said that there are to be none.
+    pub no_secrets: bool,
+    /// Whether its create clones into it after the start.
+    pub clones: bool,
+}
+
+/// A folder of secrets of the host, as a workspace has it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Secrets {
+    /// The folder on the host, absolute and without links.
+    pub dir: String,
+    /// Where it is inside.
+    pub mount: String,
+    /// Whether the workspace cannot change it.
+    pub readonly: bool,
 }
 
 /// What of a spec is written down with a workspace, to tell later what was asked for. Never values of variables.
@@ -80,12 +112,21 @@ pub struct RecordedSpec {
     /// The engine's network.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub network: Option<String>,
+    /// How high its walls are; absent for those made before that could be said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub isolation: Option<Isolation>,
     /// Names of the variables given.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub env: Vec<String>,
     /// Labels asked for.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<String, String>,
+    /// Secrets of the host.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub secrets: Option<Secrets>,
+    /// Whether its create was to clone into it after the start, and to say inside when it had.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub clones: bool,
 }
 
 impl From<&Spec> for RecordedSpec {
@@ -98,8 +139,11 @@ impl From<&Spec> for RecordedSpec {
             nano_cpus: spec.nano_cpus,
             memory: spec.memory,
             network: spec.network.clone(),
+            isolation: Some(spec.isolation),
             env: spec.env.iter().map(|(name, _)| name.clone()).collect(),
             labels: spec.labels.iter().cloned().collect(),
+            secrets: spec.secrets.clone(),
+            clones: spec.clones,
         }
     }
 }
@@ -135,10 +179,87 @@ pub struct Workspace {
     pub made_by_us: bool,
     /// Volumes of its own, by the names the launcher gives.
     pub volumes: Vec<String>,
+    /// The same, and where each is inside.
+    pub mounts: Vec<Mounted>,
+    /// The backend's own id of what it runs, which holds also when the name means something else by now.
+    pub image_id: Option<String>,
     /// What was asked for when it was made.
     pub recorded: Option<RecordedSpec>,
+    /// How high its walls really are; not known from a list.
+    pub isolation: Walls,
+    /// Secrets that are really mounted.
+    pub secrets: Option<Secrets>,
     /// What is wrong with it.
     pub problems: Vec<Problem>,
+}
+
+impl Workspace {
+    /// The folders that hold its user's work: the work folder, the home, and the clone where that is in neither.
+    pub fn folders(&self) -> Vec<&str> {
+        let elsewhere = self.path.as_deref().filter(|path| is_elsewhere(path));
+        [WORK, HOME].into_iter().chain(elsewhere).collect()
+    }
+
+    /// Those of them that are on none of its volumes, so that they go with the container.
+    pub fn folders_outside(&self) -> Vec<&str> {
+        let is_outside = |folder: &&str| !self.mounts.iter().any(|mounted| is_under(folder, &mounted.at));
+        self.folders().into_iter().filter(is_outside).collect()
+    }
+}
+
+/// Whether a path is neither in the work folder nor in the home.
+pub fn is_elsewhere(path: &str) -> bool {
+    ![WORK, HOME].iter().any(|folder| is_under(path, folder))
+}
+
+fn is_under(path: &str, folder: &str) -> bool {
+    path.strip_prefix(folder).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+/// A volume, and where it is inside a workspace.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mounted {
+    /// Its name.
+    pub volume: String,
+    /// The folder.
+    pub at: String,
+}
+
+/// What a view is opened for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// Looking for a minute.
+    Look,
+    /// Looking, and then bringing work out, which takes time and room of its own.
+    Rescue,
+}
+
+type Closing = Box<dyn FnOnce() -> Pin<Box<dyn Future<Output = Result<()>> + Send>> + Send>;
+
+/// A short-lived look into a workspace or volumes, whether or not anything runs there. Nothing of them can be changed
+/// from it.
+pub struct View {
+    /// Where what looks is run.
+    pub machine: Arc<dyn Machine>,
+    close: Closing,
+}
+
+impl View {
+    /// A view that is closed in this way.
+    pub fn new<F>(machine: Arc<dyn Machine>, close: impl FnOnce() -> F + Send + 'static) -> Self
+    where
+        F: Future<Output = Result<()>> + Send + 'static,
+    {
+        Self { machine, close: Box::new(move || Box::pin(close())) }
+    }
+
+    /// Ends it and leaves nothing of it.
+    ///
+    /// # Errors
+    /// The backend's own; then `Backend::discard` takes back what is left.
+    pub async fn close(self) -> Result<()> {
+        (self.close)().await
+    }
 }
 
 /// What `create` found or made.
@@ -148,8 +269,6 @@ pub struct Created {
     pub workspace: Workspace,
     /// Whether this call made it.
     pub new: bool,
-    /// Milliseconds by phase.
-    pub timings: BTreeMap<String, u64>,
 }
 
 /// What `remove` did.
@@ -157,7 +276,7 @@ pub struct Created {
 pub struct Removal {
     /// What is gone.
     pub removed: Vec<RemovedItem>,
-    /// What was asked to be kept.
+    /// What stays: it was asked to be kept, or nobody has looked into it.
     pub kept: Vec<KeptItem>,
     /// What could not be removed.
     pub failed: Vec<FailedItem>,
@@ -165,22 +284,39 @@ pub struct Removal {
 
 /// Says why removing destroys nothing that was not meant to go. `remove` cannot be called without saying it.
 #[derive(Debug)]
-pub struct Confirmed(());
+pub struct Confirmed {
+    forced: bool,
+}
 
 impl Confirmed {
     /// The user said `--force`.
     pub fn by_force() -> Self {
-        Self(())
+        Self { forced: true }
     }
 
     /// Everything of the user's is on volumes that stay.
     pub fn by_keeping_it() -> Self {
-        Self(())
+        Self { forced: false }
+    }
+
+    /// What was found was brought out, and that is proved.
+    pub fn by_rescuing_it() -> Self {
+        Self { forced: false }
+    }
+
+    /// Whether everything may go, also what nobody has looked at.
+    pub fn is_forced(&self) -> bool {
+        self.forced
+    }
+
+    /// Nobody could write into it: it was never started, or could only read.
+    pub fn nothing_inside() -> Self {
+        Self { forced: false }
     }
 
     /// Nothing unsaved was found.
     pub fn nothing_to_lose<T>(unsaved: &[T]) -> Option<Self> {
-        unsaved.is_empty().then_some(Self(()))
+        unsaved.is_empty().then_some(Self { forced: false })
     }
 }
 
@@ -190,21 +326,33 @@ pub trait Backend: Send + Sync {
     /// The name in documents.
     fn name(&self) -> &'static str;
 
+    /// Checks without asking anybody that a folder of this host can be mounted into a workspace, and may be.
+    fn check_shared(&self, folder: &Path) -> Result<()>;
+
     /// Every workspace, newest first.
     async fn list(&self) -> Result<Vec<Workspace>>;
+
+    /// What would be made of a spec; nobody is asked.
+    fn plan(&self, spec: &Spec) -> Plan;
 
     /// The workspace a name stands for: canonical, then as an earlier launcher named it, then as typed.
     /// `None` when there is none; containers that are not workspaces are `name_taken`.
     async fn find(&self, name: &WorkspaceName) -> Result<Option<Workspace>>;
 
     /// Makes a workspace and starts it, or finds the one that has its name and leaves it as it is.
-    async fn create(&self, spec: &Spec, progress: &Progress) -> Result<Created>;
+    async fn create(&self, spec: &Spec, progress: &Progress, phases: &Phases) -> Result<Created>;
 
     /// Makes it running. Returns whether that changed anything.
     async fn start(&self, workspace: &Workspace) -> Result<bool>;
 
     /// Makes it stopped, never starting it. Returns whether that changed anything.
     async fn stop(&self, workspace: &Workspace) -> Result<bool>;
+
+    /// Freezes what runs in it, so that nothing changes while it is brought out.
+    async fn pause(&self, workspace: &Workspace) -> Result<()>;
+
+    /// Takes that back. Returns whether it changed anything; what is gone or was not frozen needs nothing.
+    async fn resume(&self, workspace: &Workspace) -> Result<bool>;
 
     /// Removes it, and its volumes unless they are to be kept.
     async fn remove(&self, workspace: &Workspace, keep_volumes: bool, proof: Confirmed) -> Result<Removal>;
@@ -215,8 +363,45 @@ pub trait Backend: Send + Sync {
     /// Removes volumes that `leftovers` found.
     async fn remove_leftovers(&self, volumes: &[String], proof: Confirmed) -> Result<Removal>;
 
+    /// Opens a view into a workspace without changing what state it is in. Everything made for it carries `view_id`,
+    /// and `discard` takes it back; `App::view` sees to that.
+    async fn view(&self, workspace: &Workspace, purpose: Purpose, view_id: &str) -> Result<View>;
+
+    /// The same onto volumes that `leftovers` found. `None` when there is nothing local to look with.
+    async fn view_volumes(
+        &self,
+        name: &WorkspaceName,
+        volumes: &[String],
+        purpose: Purpose,
+        view_id: &str,
+    ) -> Result<Option<View>>;
+
     /// Removes everything that carries the mark of one call, and nothing else. Returns whether there was anything.
     async fn discard(&self, create_id: &str) -> Result<bool>;
+
+    /// The workspace that carries the mark of one call, by its name, if that has come to make one.
+    async fn made_by(&self, create_id: &str) -> Result<Option<String>>;
+
+    /// What there is to say of the place where workspaces live, and of the image that new ones get.
+    async fn examine(&self, image: &ImageRef) -> Examination;
+
+    /// Everything of ours that nothing uses, without looking into anything or changing it.
+    async fn survey(&self) -> Result<Survey>;
+
+    /// Volumes that carry the mark of one call.
+    async fn volumes_made_by(&self, create_id: &str) -> Result<Vec<Leaving>>;
+
+    /// What containers and volumes take, as far as the backend says.
+    async fn sizes(&self) -> Result<Sizes>;
+
+    /// Whether there is such a file or folder inside, whether or not it runs. Nothing is run for it.
+    async fn holds(&self, workspace: &Workspace, path: &str) -> Result<bool>;
+
+    /// The same workspace as it is now; `None` when it is gone.
+    async fn again(&self, workspace: &Workspace) -> Result<Option<Workspace>>;
+
+    /// Removes a leaving, unless something uses it by now.
+    async fn clear(&self, leaving: &Leaving, proof: &Confirmed) -> Result<Cleared>;
 
     /// The place where a workspace's commands run.
     fn machine(&self, workspace: &Workspace) -> Arc<dyn Machine>;

@@ -20,7 +20,6 @@ pub fn names() -> Vec<String> {
 /// Whether a promise is kept by this build. Exhaustive, so that a new promise must be decided here.
 fn present(capability: Capability) -> bool {
     match capability {
-        Capability::SecretsExplicitDir => false,
         Capability::BackendDocker => BACKENDS.contains(&"docker"),
         Capability::CapabilitiesCommand
         | Capability::SupportsFlag
@@ -29,6 +28,7 @@ fn present(capability: Capability) -> bool {
         | Capability::OutputJson
         | Capability::TunnelNameV1
         | Capability::TunnelJson
+        | Capability::SecretsExplicitDir
         | Capability::RmDefaultVolumes
         | Capability::RmKeepVolumesFlag
         | Capability::ErrorJson
@@ -37,6 +37,8 @@ fn present(capability: Capability) -> bool {
         | Capability::StartStopJson
         | Capability::RmJson
         | Capability::DescribeJson
+        | Capability::DoctorJson
+        | Capability::PruneJson
         | Capability::TransportV1
         | Capability::SchemaCommand
         | Capability::FieldCommand
@@ -45,6 +47,13 @@ fn present(capability: Capability) -> bool {
         | Capability::IfExistsFlag
         | Capability::TimeoutFlag
         | Capability::LogFormatJson
-        | Capability::ImageBuild => true,
+        | Capability::ImageBuild
+        | Capability::IsolationV1
+        | Capability::CreatePlan
+        | Capability::KeepOnFailureFlag
+        | Capability::SecretsReadonlyFlag
+        | Capability::CodexProfileV1
+        | Capability::SetupGitV1
+        | Capability::RmRescueV1 => true,
     }
 }

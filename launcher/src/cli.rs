@@ -87,6 +87,8 @@ pub enum Verb {
     Create(Box<command::create::Args>),
     /// Show one workspace and how to enter it
     Describe(command::Target),
+    /// Check what workspaces need, and say how to mend it
+    Doctor(command::doctor::Args),
     /// Print one value of the document on stdin
     Field(command::field::Args),
     /// Print the help of a command
@@ -100,6 +102,8 @@ pub enum Verb {
     Image(ImageVerb),
     /// List workspaces
     Ls(command::ls::Args),
+    /// Remove what cut-off creates and removed workspaces have left
+    Prune(command::prune::Args),
     /// Remove a workspace and its volumes
     Rm(command::rm::Args),
     /// Print the JSON Schema of a command's document

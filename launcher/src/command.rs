@@ -6,9 +6,11 @@
 pub mod capabilities;
 pub mod create;
 pub mod describe;
+pub mod doctor;
 pub mod field;
 pub mod image;
 pub mod ls;
+pub mod prune;
 pub mod rm;
 pub mod schema;
 pub mod start;
@@ -19,11 +21,12 @@ use std::sync::Arc;
 
 use agent_workspace_contract::{EnvVar, ErrorCode, Transport, WorkspaceRow, WorkspaceStatus};
 
-use crate::backend::{self, Backend, WORK, Workspace};
+use crate::backend::{self, Backend, Purpose, View, WORK, Workspace};
 use crate::error::{Error, Result};
 use crate::guest::prepare;
-use crate::host::Host;
+use crate::host::{self, Host};
 use crate::output::Progress;
+use crate::phase::Phases;
 use crate::undo::Undo;
 use crate::workspace::{Prefix, WorkspaceName};
 
@@ -37,6 +40,8 @@ pub struct App {
     pub progress: Progress,
     /// What to take back when the command fails or is interrupted.
     pub undo: Undo,
+    /// How far the command is, and how long each part of it may take.
+    pub phases: Phases,
 }
 
 /// Flags of commands that name one workspace; the only ones of `describe`, `start` and `stop`.
@@ -92,11 +97,48 @@ impl App {
     /// # Errors
     /// Those of preparing.
     pub async fn prepare(&self, workspace: &Workspace) -> Result<()> {
-        let asked_for = workspace.recorded.as_ref().is_some_and(|recorded| recorded.user.is_some());
-        if !workspace.made_by_us || (workspace.ready_made && !asked_for) {
+        if !self.needs_preparing(workspace) {
             return Ok(());
         }
-        prepare::run(&*self.backend.machine(workspace), &workspace.user, asked_for).await
+        prepare::make_usable(&*self.backend.machine(workspace), workspace).await
+    }
+
+    /// Whether a workspace that runs may lack its user and folders.
+    pub fn needs_preparing(&self, workspace: &Workspace) -> bool {
+        workspace.made_by_us && prepare::is_needed(workspace)
+    }
+
+    /// Opens a view into a workspace that does not run. Whatever ends the command before it is closed takes it back.
+    ///
+    /// # Errors
+    /// The backend's own.
+    pub async fn view(&self, workspace: &Workspace, purpose: Purpose) -> Result<View> {
+        let id = self.view_id(&workspace.name)?;
+        self.backend.view(workspace, purpose, &id).await
+    }
+
+    /// The same onto volumes without a container; `None` when there is nothing local to look with.
+    ///
+    /// # Errors
+    /// The backend's own.
+    pub async fn view_volumes(
+        &self,
+        name: &WorkspaceName,
+        volumes: &[String],
+        purpose: Purpose,
+    ) -> Result<Option<View>> {
+        let id = self.view_id(name.canonical())?;
+        self.backend.view_volumes(name, volumes, purpose, &id).await
+    }
+
+    /// The mark of a view that is about to be opened, which is discarded when the command fails.
+    fn view_id(&self, name: &str) -> Result<String> {
+        let id = host::fresh_id()?;
+        let (backend, mark) = (self.backend.clone(), id.clone());
+        self.undo.register(format!("the container that looked into {name}"), move || async move {
+            backend.discard(&mark).await
+        });
+        Ok(id)
     }
 
     /// A workspace as documents show it.

@@ -1,15 +1,22 @@
 //! What is done inside a machine, whichever it is: over `Machine` only, with scripts for a POSIX shell.
 
 pub mod clone;
+pub mod codex;
+pub mod finished;
+pub mod git_auth;
 pub mod joined;
 pub mod prepare;
+pub mod rescue;
+pub mod secrets;
 pub mod tunnel;
 pub mod unsaved_work;
 
+use std::time::Duration;
+
 use agent_workspace_contract::ErrorCode;
 
-use crate::error::Error;
-use crate::machine::Output;
+use crate::error::{Error, Result};
+use crate::machine::{Command, Machine, Output};
 
 /// A step inside the workspace that failed in no way we know.
 fn failed(doing: &str, output: &Output) -> Error {
@@ -18,9 +25,40 @@ fn failed(doing: &str, output: &Output) -> Error {
         .hint("see: agent-workspace ls");
     // Engines say on stdout that a command could not be run at all.
     let words = if output.stderr.trim().is_empty() { &output.stdout } else { &output.stderr };
-    let last: Vec<&str> = words.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
-    let tail = last.iter().skip(last.len().saturating_sub(5)).copied().collect::<Vec<_>>().join("; ");
+    let tail = last_lines(words, 5);
     if tail.is_empty() { error } else { error.cause(tail) }
+}
+
+/// How long a step may take that does little: whoever is root inside can replace what runs it.
+const SHORT: Duration = Duration::from_secs(60);
+
+/// Runs a step that does little. One that does not end must not hold up whoever asks.
+async fn run_short(machine: &dyn Machine, command: Command, doing: &str) -> Result<Output> {
+    let ran = tokio::time::timeout(SHORT, machine.run(command, &mut |_| {})).await;
+    ran.unwrap_or_else(|_| {
+        Err(Error::new(ErrorCode::GuestFailed, format!("could not {doing}: it took more than a minute"))
+            .hint("look at what runs inside; see: agent-workspace ls"))
+    })
+}
+
+/// Whether a script whose silence would mean something has come to the line that it always ends with.
+fn said_all(stdout: &str) -> bool {
+    stdout.lines().any(|line| line == "end")
+}
+
+/// A script that ended well has not said what it always says: the connection broke between its words and us.
+fn cut_off(doing: &str) -> Error {
+    Error::new(
+        ErrorCode::EngineUnavailable,
+        format!("could not {doing}: the connection to the engine was lost before the answer"),
+    )
+    .hint("try again in a moment")
+}
+
+/// The last lines of what a command said, as one.
+fn last_lines(words: &str, count: usize) -> String {
+    let lines: Vec<&str> = words.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    lines.iter().skip(lines.len().saturating_sub(count)).copied().collect::<Vec<_>>().join("; ")
 }
 
 /// The value of a `name=value` line of a script's report.

@@ -2,6 +2,9 @@
 //!
 //! Everything else is given a `Host`, so that rules are tested with values.
 
+pub mod rescue_folder;
+pub mod untar;
+
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::io::IsTerminal;
@@ -37,7 +40,7 @@ impl Host {
     }
 
     /// A process that only tests know: arguments after the program's name, and an environment.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "fuzzing"))]
     pub fn fixed<const N: usize>(args: &[&str], env: [(&str, &str); N]) -> Self {
         Self {
             args: std::iter::once("agent-workspace").chain(args.iter().copied()).map(OsString::from).collect(),
@@ -88,6 +91,12 @@ impl Host {
         }
     }
 
+    /// Where a program is that would be run by its name.
+    pub fn program(&self, name: &str) -> Option<PathBuf> {
+        let path = self.env.get(OsStr::new("PATH"))?;
+        std::env::split_paths(path).map(|folder| folder.join(name)).find(|program| program.is_file())
+    }
+
     /// The working directory.
     pub fn cwd(&self) -> &Path {
         &self.cwd
@@ -131,6 +140,12 @@ impl IgnoredSignals {
     pub fn has(self, number: i32) -> bool {
         (1..=64).contains(&number) && self.0 >> (number - 1) & 1 == 1
     }
+}
+
+/// Bytes that are free for ordinary programs where a path is; `None` when it is not on this machine.
+pub fn free_space(path: &Path) -> Option<u64> {
+    let disk = rustix::fs::statvfs(path).ok()?;
+    Some(disk.f_bavail.saturating_mul(disk.f_frsize))
 }
 
 /// The time now.

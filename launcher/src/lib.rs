@@ -7,20 +7,24 @@ pub mod capabilities;
 pub mod cli;
 pub mod command;
 pub mod error;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod guest;
 pub mod host;
 pub mod machine;
 pub mod output;
+pub mod phase;
 pub mod undo;
 pub mod workspace;
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use agent_workspace_contract::{ErrorCode, Exit, HelpReport, VersionReport};
+use agent_workspace_contract::{DoctorReport, ErrorCode, Exit, HelpReport, VersionReport};
 use clap::FromArgMatches;
 use clap::error::ErrorKind;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::cli::{Cli, ImageVerb, Verb};
 use crate::command::App;
@@ -28,7 +32,9 @@ use crate::error::{Error, Result, usage};
 pub use crate::host::Host;
 use crate::host::IgnoredSignals;
 use crate::output::{Early, Output};
+use crate::phase::Phases;
 use crate::undo::{Undo, Undone};
+use crate::workspace::Prefix;
 
 /// How long undoing may take before the process ends all the same.
 const UNDO_LIMIT: Duration = Duration::from_secs(60);
@@ -82,6 +88,9 @@ fn dispatch(host: &Host, output: &mut Output, verb: Verb, timeout: Option<Durati
         Verb::Field(args) => {
             output.finish(args.resolve().and_then(|request| command::field::run(&request, std::io::stdin().lock())))
         }
+        Verb::Create(args) | Verb::Up(args) if args.plan_only() => {
+            engine(host, output, timeout, args.resolve(host, json), command::create::plan::run, Output::finish)
+        }
         Verb::Create(args) | Verb::Up(args) => {
             let request = args.resolve(host, json);
             engine(host, output, timeout, request, command::create::run, |output, result| {
@@ -94,6 +103,9 @@ fn dispatch(host: &Host, output: &mut Output, verb: Verb, timeout: Option<Durati
         Verb::Describe(target) => {
             engine(host, output, timeout, target.resolve(host), command::describe::run, Output::finish)
         }
+        Verb::Doctor(args) => {
+            doctor(output, timeout, args.resolve(host), |prefix| backend::docker::Docker::open(host, prefix))
+        }
         Verb::Image(ImageVerb::Build(args)) => {
             output.set_command("image build");
             engine(host, output, timeout, args.resolve(host), command::image::run, Output::finish)
@@ -102,6 +114,7 @@ fn dispatch(host: &Host, output: &mut Output, verb: Verb, timeout: Option<Durati
             let list = async |app: &App, ()| command::ls::run(app).await;
             engine(host, output, timeout, args.resolve(host), list, Output::finish)
         }
+        Verb::Prune(args) => engine(host, output, timeout, args.resolve(host), command::prune::run, Output::finish),
         Verb::Rm(args) => engine(host, output, timeout, args.resolve(host), command::rm::run, Output::finish),
         Verb::Start(target) => engine(host, output, timeout, target.resolve(host), command::start::run, Output::finish),
         Verb::Stop(target) => engine(host, output, timeout, target.resolve(host), command::stop::run, Output::finish),
@@ -123,10 +136,7 @@ fn engine<Q, R>(
 ) -> Exit {
     let opened = request.and_then(|request| {
         let prefix = command::prefix(host)?;
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .map_err(|error| Error::new(ErrorCode::Internal, "no runtime could be started").cause(error.to_string()))?;
+        let runtime = runtime()?;
         // The backend's client belongs to the runtime.
         let backend = runtime.block_on(async { backend::docker::Docker::open(host, prefix.clone()) })?;
         Ok((request, prefix, Arc::new(backend), runtime))
@@ -135,23 +145,31 @@ fn engine<Q, R>(
         Ok(opened) => opened,
         Err(error) => return finish(output, Err(error)),
     };
-    let app = App { backend, prefix, progress: output.progress().clone(), undo: Undo::default() };
+    let progress = output.progress().clone();
+    let app = App { backend, prefix, progress, undo: Undo::default(), phases: Phases::new(timeout) };
     let ignored = IgnoredSignals::now();
     let exit = runtime.block_on(async {
+        let mut signals = Signals::listen(ignored);
         let result = tokio::select! {
             biased;
-            error = interrupted(ignored) => Err(error),
+            error = signals.interruption() => Err(error),
             error = expired(timeout) => Err(error),
             result = run(&app, request) => result,
         };
         let result = match result {
             Ok(report) => Ok(report),
-            Err(error) => Err(take_back(&app, ignored, error).await),
+            Err(error) => Err(take_back(&app, &mut signals, error).await),
         };
         let done = result.is_ok();
         let exit = finish(output, result);
         if done && exit != Exit::Ok {
-            match app.undo.take_back_undelivered().await {
+            let limit = tokio::time::sleep(UNDO_LIMIT);
+            let taken_back = tokio::select! {
+                taken_back = app.undo.take_back_undelivered() => taken_back,
+                () = limit => Err(Error::new(ErrorCode::Timeout, "it took too long")),
+                error = signals.interruption() => Err(error),
+            };
+            match taken_back {
                 Ok(true) => app.progress.note("what had been made was taken back, as nobody could be told of it"),
                 Ok(false) => {}
                 Err(error) => app.progress.note(&format!("what had been made could not be taken back: {error}")),
@@ -164,46 +182,107 @@ fn engine<Q, R>(
     exit
 }
 
-/// Undoes what a failed command has made, and says in its error what was undone, what could not be, and what stays.
-async fn take_back(app: &App, ignored: IgnoredSignals, error: Error) -> Error {
+/// Runs `doctor`, which answers also where nothing can be opened: that is what it is for.
+fn doctor(
+    output: &Output,
+    timeout: Option<Duration>,
+    request: Result<command::doctor::Request>,
+    open: impl FnOnce(Prefix) -> Result<backend::docker::Docker>,
+) -> Exit {
+    let (request, runtime) = match request.and_then(|request| Ok((request, runtime()?))) {
+        Ok(opened) => opened,
+        Err(error) => return output.finish::<DoctorReport>(Err(error)),
+    };
+    let result = runtime.block_on(async {
+        let mut signals = Signals::listen(IgnoredSignals::now());
+        tokio::select! {
+            biased;
+            error = signals.interruption() => Err(error),
+            error = expired(timeout) => Err(error),
+            report = command::doctor::run(open(request.prefix.clone()), request) => Ok(report),
+        }
+    });
+    runtime.shutdown_background();
+    output.finish(result)
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Error::new(ErrorCode::Internal, "no runtime could be started").cause(error.to_string()))
+}
+
+/// Undoes what a failed command has made, and says in its error where it was, what was undone, what could not be and
+/// how to remove that, and what stays.
+async fn take_back(app: &App, signals: &mut Signals, error: Error) -> Error {
     let undone = Mutex::new(Undone::default());
     tokio::select! {
         () = app.undo.run(&undone) => {}
         () = tokio::time::sleep(UNDO_LIMIT) => {}
         // Who asks a second time wants it to end now.
-        _ = interrupted(ignored) => {}
+        _ = signals.interruption() => {}
     }
-    let Undone { done, left, kept } = undone.into_inner().unwrap_or_default();
+    let Undone { done, left, remedies, kept, kept_for_a_look } = undone.into_inner().unwrap_or_default();
     let mut error = error;
+    if let Some(phase) = app.phases.current() {
+        error = error.detail("phase", phase);
+    }
     if !done.is_empty() {
         error = error.detail("undone", done);
     }
     if let Some(kept) = kept {
         error = error.cause(format!("workspace {kept} is finished and stays")).detail("workspace", kept);
     }
+    if let Some(kept) = kept_for_a_look {
+        error = error
+            .cause(format!(
+                "workspace {kept} is not finished and is kept for a look; then: agent-workspace rm --force {kept}"
+            ))
+            .detail("kept", kept);
+    }
     if left.is_empty() {
         return error;
     }
-    let error = error.detail("left_behind", left.clone());
+    let mut error = error.detail("left_behind", left.clone());
+    if !remedies.is_empty() {
+        error = error.hint(format!("remove what is left: {}", remedies.join("; ")));
+    }
     left.into_iter().fold(error, |error, left| error.cause(format!("could not undo: {left}")))
 }
 
-/// The error of the first signal that asks the process to end. Never, if none comes. Signals that were ignored when
-/// the process began stay so: `nohup` means it.
-async fn interrupted(ignored: IgnoredSignals) -> Error {
-    let first = |kind: SignalKind, code, name: &'static str| async move {
-        if ignored.has(kind.as_raw_value()) {
-            return std::future::pending().await;
-        }
-        let Ok(mut signals) = signal(kind) else { return std::future::pending().await };
-        signals.recv().await;
-        Error::new(code, format!("interrupted by {name}")).hint("see what there is: agent-workspace ls")
-    };
-    tokio::select! {
-        error = first(SignalKind::interrupt(), ErrorCode::Interrupted, "SIGINT") => error,
-        error = first(SignalKind::terminate(), ErrorCode::Terminated, "SIGTERM") => error,
-        error = first(SignalKind::hangup(), ErrorCode::Terminated, "SIGHUP") => error,
+/// Signals that ask the process to end. One that comes while an earlier one is being answered is not lost.
+struct Signals([Option<(Signal, ErrorCode, &'static str)>; 3]);
+
+impl Signals {
+    /// Listens from now on. Signals that were ignored when the process began stay so: `nohup` means it.
+    fn listen(ignored: IgnoredSignals) -> Self {
+        let asks = [
+            (SignalKind::interrupt(), ErrorCode::Interrupted, "SIGINT"),
+            (SignalKind::terminate(), ErrorCode::Terminated, "SIGTERM"),
+            (SignalKind::hangup(), ErrorCode::Terminated, "SIGHUP"),
+        ];
+        Self(asks.map(|(kind, code, name)| {
+            let listened = !ignored.has(kind.as_raw_value());
+            listened.then(|| signal(kind).ok()).flatten().map(|signal| (signal, code, name))
+        }))
     }
+
+    /// The error of the next signal. Never, if none comes.
+    async fn interruption(&mut self) -> Error {
+        let [interrupt, terminate, hangup] = &mut self.0;
+        tokio::select! {
+            error = next(interrupt) => error,
+            error = next(terminate) => error,
+            error = next(hangup) => error,
+        }
+    }
+}
+
+async fn next(listened: &mut Option<(Signal, ErrorCode, &'static str)>) -> Error {
+    let Some((signal, code, name)) = listened else { return std::future::pending().await };
+    signal.recv().await;
+    Error::new(*code, format!("interrupted by {name}")).hint("see what there is: agent-workspace ls")
 }
 
 /// The error of a time that has run out. Never, without a limit.

@@ -83,6 +83,9 @@ pub struct Output {
 /// Is told of stderr while the command runs, in pieces as they come.
 pub type Listener<'a> = &'a mut (dyn FnMut(&[u8]) + Send);
 
+/// Takes in bytes as they come; its error ends what gives them.
+pub type Sink<'a> = &'a mut (dyn FnMut(&[u8]) -> Result<()> + Send);
+
 /// A place where commands run.
 #[async_trait]
 pub trait Machine: Send + Sync {
@@ -97,6 +100,12 @@ pub trait Machine: Send + Sync {
     /// # Errors
     /// When it could not be run, or the connection was lost.
     async fn attach(&self, command: Command) -> Result<i64>;
+
+    /// Gives a file or folder as a tar, in pieces as they come, however long it is.
+    ///
+    /// # Errors
+    /// `guest_failed` when it is not there, the sink's own, or the connection was lost.
+    async fn fetch(&self, path: &str, sink: Sink<'_>) -> Result<()>;
 
     /// How a person or program gets in without us. `workdir` is where commands start.
     fn transport(&self, workdir: &str) -> Transport;

@@ -6,10 +6,12 @@ mod progress;
 
 use std::io::{ErrorKind, Write};
 
-use agent_workspace_contract::{CreateReport, ErrorCode, ErrorDocument, Exit, Success, Warning};
+use agent_workspace_contract::{CreateReport, ErrorCode, ErrorDocument, Exit, Failure, Success, Warning};
 use serde::Serialize;
 
 pub use human::{Human, Terminal};
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use json::line;
 pub use progress::Progress;
 
 use crate::capabilities;
@@ -49,7 +51,9 @@ impl Early {
                     let json = value == "json";
                     if flag == "--output" { early.json = json } else { early.events = json }
                 }
-                "-q" | "--quiet" => early.quiet = true,
+                "--quiet" => early.quiet = true,
+                // Short flags may stand together; none of them takes a value.
+                short if is_short(short) => early.quiet |= short.contains('q'),
                 // Their values could look like a command.
                 "--timeout" | "--supports" | "--requires" if value.is_none() => {
                     words.next_if(|next| !next.starts_with('-'));
@@ -66,6 +70,11 @@ impl Early {
         };
         early
     }
+}
+
+/// Whether a word is made of short flags: `-q`, `-V`, `-h`, and the `-0` of `field`.
+fn is_short(word: &str) -> bool {
+    word.strip_prefix('-').is_some_and(|flags| !flags.is_empty() && flags.chars().all(|c| "qVh0".contains(c)))
 }
 
 /// Writes the one answer of an invocation.
@@ -107,51 +116,59 @@ impl Output {
         self.command = Some(command.to_owned());
     }
 
-    /// Answers: the report as text or as a document, or the error. Returns how the process ends.
+    /// Answers: the report as text or as a document, or the error, or both where a report carries a failure. Returns
+    /// how the process ends.
     pub fn finish<R: Human + Serialize>(&self, result: Result<R>) -> Exit {
-        let written = match &result {
-            Ok(report) if self.json => json::write(&Success::new(
-                capabilities::VERSION,
-                capabilities::names(),
-                self.command.as_deref().unwrap_or_default(),
-                report,
-                self.progress.warnings(),
-            )),
-            Ok(report) => {
-                let text = report.human(self.terminal);
-                write_stdout(text.as_bytes())
-            }
-            Err(error) if self.json => {
-                self.progress.error(error);
-                json::write(&self.error_document(error))
-            }
-            // A question that is answered by the exit code alone prints nothing.
-            Err(error) if matches!(error.code(), ErrorCode::CapabilityAbsent | ErrorCode::FieldAbsent) => Ok(()),
-            Err(error) => {
-                self.progress.error_always(error);
-                Ok(())
-            }
+        let (written, exit) = match result {
+            Ok(report) => match report.failure() {
+                None => (self.write_success(&report), Exit::Ok),
+                Some(error) => (self.write_failure(&error, Some(&report)), error.code().exit()),
+            },
+            Err(error) => (self.write_failure::<R>(&error, None), error.code().exit()),
         };
-        match (written, result) {
-            (Ok(()), Ok(_)) => Exit::Ok,
-            (Ok(()), Err(error)) => error.code().exit(),
-            (Err(error), _) => {
+        match written {
+            Ok(()) => exit,
+            Err(error) => {
                 self.progress.error_always(&error);
                 error.code().exit()
             }
         }
     }
 
-    /// Answers with a document in both modes, for a command whose only form is JSON.
-    pub fn finish_as_document<R: Serialize>(&self, report: &R) -> Exit {
-        let document = Success::new(
+    fn write_success<R: Human + Serialize>(&self, report: &R) -> Result<()> {
+        if self.json { json::write(&self.success(report)) } else { self.write_text(report) }
+    }
+
+    fn write_failure<R: Human + Serialize>(&self, error: &Error, report: Option<&R>) -> Result<()> {
+        if self.json {
+            self.progress.error(error);
+            return json::write(&Failure { document: self.error_document(error), report });
+        }
+        let written = report.map_or(Ok(()), |report| self.write_text(report));
+        // A question that is answered by the exit code alone prints nothing.
+        if !matches!(error.code(), ErrorCode::CapabilityAbsent | ErrorCode::FieldAbsent) {
+            self.progress.error_always(error);
+        }
+        written
+    }
+
+    fn write_text(&self, report: &impl Human) -> Result<()> {
+        write_stdout(report.human(self.terminal).as_bytes())
+    }
+
+    fn success<R: Serialize>(&self, report: R) -> Success<R> {
+        Success::new(
             capabilities::VERSION,
             capabilities::names(),
             self.command.as_deref().unwrap_or_default(),
             report,
             self.progress.warnings(),
-        );
-        match json::write(&document) {
+        )
+    }
+
+    /// Answers with a document in both modes, for a command whose only form is JSON.
+    pub fn finish_as_document<R: Serialize>(&self, report: &R) -> Exit {
+        match json::write(&self.success(report)) {
             Ok(()) => Exit::Ok,
             Err(error) => {
                 self.progress.error_always(&error);
@@ -239,6 +256,14 @@ mod tests {
         ] {
             assert!(scan(args).json, "{args:?}");
         }
+    }
+
+    #[test]
+    fn short_flags_are_found_where_they_stand_together() {
+        for args in [&["-q", "ls"][..], &["-Vq"], &["field", "-0q", "/a"]] {
+            assert!(scan(args).quiet, "{args:?}");
+        }
+        assert!(!scan(&["field", "-0", "/quiet"]).quiet);
     }
 
     #[test]

@@ -2,13 +2,18 @@
 
 pub mod git_ref;
 pub mod image_ref;
+pub mod isolation;
 pub mod name;
+pub mod profile;
 pub mod repo_spec;
 pub mod resources;
+pub mod secrets_mount;
 pub mod tunnel_name;
 
 pub use git_ref::GitRef;
 pub use image_ref::ImageRef;
+pub use isolation::Isolation;
 pub use name::{Prefix, WorkspaceName};
+pub use profile::Profile;
 pub use repo_spec::RepoSpec;
 pub use tunnel_name::TunnelName;

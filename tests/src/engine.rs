@@ -19,7 +19,7 @@ pub use container::Container;
 pub use fault::{Fault, When};
 pub use guest::{Reply, Script};
 pub use http::Request;
-pub use world::Volume;
+pub use world::{CONTAINER_BYTES, VOLUME_BYTES, Volume, tar_of};
 
 use self::fault::Kind;
 use self::http::Answer;
@@ -56,7 +56,8 @@ struct State {
 
 impl Default for State {
     fn default() -> Self {
-        let world = World::default();
+        let mut world = World::default();
+        "1.41".clone_into(&mut world.api);
         Self { world, requests: Vec::new(), faults: Vec::new(), api: "1.41".to_owned(), over: false }
     }
 }
@@ -117,6 +118,19 @@ impl Engine {
         self.state().world.add_volume(name, BTreeMap::new());
     }
 
+    /// Puts a volume there that carries somebody else's label.
+    pub fn has_volume_of_somebody_else(&self, name: &str) {
+        let label = ("com.docker.compose.project".to_owned(), "shop".to_owned());
+        self.state().world.add_volume(name, BTreeMap::from([label]));
+    }
+
+    /// Puts a volume there that a `create` of this id made for a workspace.
+    pub fn has_volume_of(&self, name: &str, workspace: &str, create_id: &str) {
+        let labels = [("agent-kit.workspace", workspace), (CREATE_ID, create_id)];
+        let labels = labels.map(|(key, value)| (key.to_owned(), value.to_owned()));
+        self.state().world.add_volume(name, BTreeMap::from(labels));
+    }
+
     /// Puts an image there that is made for workspaces.
     pub fn has_ready_image(&self, name: &str) {
         self.state().world.images.insert(name.to_owned(), world::ready_image());
@@ -153,6 +167,16 @@ impl Engine {
         self.state().world.replies.insert(script, reply);
     }
 
+    /// Puts a file or folder into every container: what is said when it is asked for, a tar.
+    pub fn has_archive(&self, path: &str, tar: Vec<u8>) {
+        self.state().world.archives.insert(path.to_owned(), tar);
+    }
+
+    /// Takes an image away.
+    pub fn loses_image(&self, name: &str) {
+        self.state().world.images.remove(name);
+    }
+
     /// Lets something go wrong.
     pub fn goes_wrong(&self, when: When, fault: Fault) {
         self.state().faults.push((when, fault));
@@ -160,7 +184,16 @@ impl Engine {
 
     /// Lets it be as old as this version of the API.
     pub fn speaks(&self, api: &str) {
-        api.clone_into(&mut self.state().api);
+        let mut state = self.state();
+        api.clone_into(&mut state.api);
+        api.clone_into(&mut state.world.api);
+    }
+
+    /// Lets nothing go wrong any more, neither here nor inside.
+    pub fn is_well_again(&self) {
+        let mut state = self.state();
+        state.faults.clear();
+        state.world.replies.clear();
     }
 
     /// What it was asked, in order, one line each: ids are shown as what they stand for, `<…>`.
@@ -279,6 +312,13 @@ impl State {
             request.query.split('&').filter(|pair| !pair.ends_with('=') && !pair.is_empty()).collect();
         let query = if said.is_empty() { String::new() } else { format!("?{}", said.join("&")) };
         let line = format!("{} {path}{query}", request.method);
+        // What only looks has a name that nobody else gets.
+        let line = match line.split_once("-view-") {
+            Some((before, id)) => {
+                format!("{before}-view-<id>{}", id.trim_start_matches(|c: char| c.is_ascii_hexdigit()))
+            }
+            None => line,
+        };
         match line.split_once("create-id=") {
             Some((before, id)) => {
                 format!("{before}create-id=<id>{}", id.trim_start_matches(|c: char| c.is_ascii_hexdigit()))

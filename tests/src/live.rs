@@ -1,12 +1,15 @@
 //! A real engine and a real git server, one guard a test: it runs the launcher under a prefix of its own and removes
 //! what the test made, also when the test panics, by exact names.
 
+mod fault_proxy;
 mod fixtures;
 mod forward;
 mod git;
+mod own_server;
 mod ssh;
 mod terminal;
 mod tls;
+mod watch;
 
 use std::fmt::Write as _;
 use std::io::Read;
@@ -17,20 +20,23 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+pub use fault_proxy::{FaultProxy, Wrong};
 use fixtures::setting;
 pub use fixtures::{Image, engine_socket, network, token};
-pub use forward::{Cut, Forwarder};
+pub use forward::Forwarder;
 pub use git::Repository;
+pub use own_server::GitServer;
 pub use ssh::SshServer;
 pub use terminal::Terminal;
 pub use tls::Certificates;
+pub use watch::{EngineLog, Seen, Watch};
 
 use crate::{Document, Launcher, Ran};
 
 /// Marks what a test makes with `docker` itself.
 const LABEL: &str = "test.agent-workspace.live";
 /// What a test waits for comes within this time, on a busy machine too.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// One test on the real engine.
 pub struct Live {
@@ -55,15 +61,27 @@ pub struct Running {
     since: Instant,
 }
 
+/// Says why something cannot be tested here, to people and to `./dev test`, which counts the test as skipped and not as
+/// passed.
+pub fn skip(reason: &str) {
+    use std::io::Write as _;
+    let line = format!("{}\n", reason.trim().replace('\n', " "));
+    let _ = write!(std::io::stderr(), "skipped: {line}");
+    if let Some(file) = std::env::var_os("AGENT_WORKSPACE_TEST_SKIPS") {
+        let appended = std::fs::OpenOptions::new().append(true).open(file);
+        let _ = appended.and_then(|mut file| file.write_all(line.as_bytes()));
+    }
+}
+
 /// Waits until something holds.
 ///
 /// # Panics
-/// When it does not within a minute.
+/// When it does not within two minutes.
 #[track_caller]
 pub fn until(what: &str, mut holds: impl FnMut() -> bool) {
     let deadline = Instant::now() + PATIENCE;
     while !holds() {
-        assert!(Instant::now() < deadline, "waited a minute for this: {what}");
+        assert!(Instant::now() < deadline, "waited two minutes for this: {what}");
         std::thread::sleep(Duration::from_millis(50));
     }
 }
@@ -84,6 +102,34 @@ pub fn docker<S: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Item = S>) -> S
 /// Runs docker, whatever comes of it.
 pub fn try_docker<S: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Item = S>) -> Ran {
     run_with_input(Command::new("docker").args(args), "")
+}
+
+/// Says something to who runs the tests, also when all goes well; `./dev test` says it again at its end.
+pub fn note(line: &str) {
+    use std::io::Write as _;
+    let line = format!("{line}\n");
+    let _ = std::io::stderr().write_all(line.as_bytes());
+    if let Some(file) = std::env::var_os("AGENT_WORKSPACE_TEST_NOTES") {
+        let appended = std::fs::OpenOptions::new().append(true).open(file);
+        let _ = appended.and_then(|mut file| file.write_all(line.as_bytes()));
+    }
+}
+
+/// Asks the engine itself, as a process for each question is too much for a test that has many. Returns the answer's
+/// status and its JSON, null where there is none.
+///
+/// # Panics
+/// When the engine does not answer.
+pub fn ask_engine(method: &str, path: &str) -> (u16, Value) {
+    use std::io::Write as _;
+    let mut engine = std::os::unix::net::UnixStream::connect(engine_socket()).expect("the engine is there");
+    // By this version an answer is never cut into chunks.
+    write!(engine, "{method} {path} HTTP/1.0\r\n\r\n").expect("the engine listens");
+    let mut answer = String::new();
+    engine.read_to_string(&mut answer).expect("the engine answers");
+    let (head, body) = answer.split_once("\r\n\r\n").expect("the engine speaks HTTP");
+    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
+    (status, serde_json::from_str(body).unwrap_or_default())
 }
 
 /// Runs a command with something to read.
@@ -198,6 +244,15 @@ impl Live {
     #[track_caller]
     pub fn inside_as_root(&self, name: &str, script: &str) -> String {
         docker(["exec", "-u", "0", &self.full(name), "sh", "-ec", script])
+    }
+
+    /// Runs a script in a volume, by a container that is gone afterwards.
+    #[track_caller]
+    pub fn inside_volume(&self, volume: &str, script: &str) -> String {
+        let label = format!("{LABEL}={}", self.id);
+        let mounted = format!("{volume}:/volume");
+        let image = Image::Busybox.name();
+        docker(["run", "--rm", "--label", &label, "-v", &mounted, "-w", "/volume", &image, "sh", "-ec", script])
     }
 
     /// What the engine says about a workspace's container.

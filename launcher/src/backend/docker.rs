@@ -2,43 +2,60 @@
 //!
 //! The containers, the volumes and their labels are the truth; nothing is written down elsewhere.
 
+mod body;
 mod container;
 mod create;
 mod endpoint;
 mod engine;
 mod errors;
+mod examine;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod image;
+mod labels;
 mod machine;
 mod remove;
+mod shared;
+mod survey;
 mod terminal;
 mod tls;
 mod transport;
+mod view;
+mod walls;
 
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use agent_workspace_contract::{ErrorCode, KeptItem, RemovedItem, WorkspaceStatus};
+use agent_workspace_contract::{ErrorCode, FailedItem, KeptItem, Plan, RemovedItem, WorkspaceStatus};
 use async_trait::async_trait;
 use hyper::Method;
 use serde_json::json;
 
-use self::container::{Inspected, LABEL_WORKSPACE, Listed};
+use self::container::{Inspected, Listed};
 use self::engine::Engine;
+use self::labels::LABEL_WORKSPACE;
 use self::machine::DockerMachine;
-use crate::backend::{Backend, Confirmed, Created, Removal, Spec, Workspace};
+use crate::backend::examination::Examination;
+use crate::backend::survey::{Cleared, Leaving, Sizes, Survey};
+use crate::backend::{Backend, Confirmed, Created, Purpose, Removal, Spec, View, Workspace};
 use crate::error::{Error, Result};
 use crate::host::Host;
 use crate::machine::Machine;
 use crate::output::Progress;
+use crate::phase::Phases;
 use crate::workspace::{ImageRef, Prefix, WorkspaceName};
 
 /// Seconds between SIGTERM and SIGKILL when stopping.
 const GRACE: u32 = 10;
 /// One engine.
+#[derive(Clone)]
 pub struct Docker {
     engine: Engine,
     prefix: Prefix,
+    /// Where engines of this host listen, as far as that is known.
+    sockets: Vec<PathBuf>,
     /// How far this client's own create is.
-    own: Mutex<Own>,
+    own: Arc<Mutex<Own>>,
 }
 
 /// What is known of a create that this client has sent.
@@ -58,7 +75,7 @@ impl Docker {
     /// # Errors
     /// `invalid_environment` when the address cannot be read.
     pub fn open(host: &Host, prefix: Prefix) -> Result<Self> {
-        Ok(Self { engine: Engine::open(host)?, prefix, own: Mutex::default() })
+        Ok(Self { engine: Engine::open(host)?, prefix, sockets: endpoint::sockets(host)?, own: Arc::default() })
     }
 
     /// How far this client's own create is.
@@ -123,6 +140,10 @@ impl Backend for Docker {
         "docker"
     }
 
+    fn check_shared(&self, folder: &Path) -> Result<()> {
+        shared::check(folder, self.engine.endpoint(), &self.sockets)
+    }
+
     async fn list(&self) -> Result<Vec<Workspace>> {
         let doing = "list workspaces";
         let mut found = self.list_by(json!({ "label": [format!("{LABEL_WORKSPACE}=1")] }), doing).await?;
@@ -132,6 +153,10 @@ impl Backend for Docker {
         }
         let found = found.into_iter().map(Listed::into_workspace);
         Ok(found.filter(|workspace| self.is_workspace(workspace)).collect())
+    }
+
+    fn plan(&self, spec: &Spec) -> Plan {
+        body::plan(spec)
     }
 
     async fn find(&self, name: &WorkspaceName) -> Result<Option<Workspace>> {
@@ -149,8 +174,8 @@ impl Backend for Docker {
         }
     }
 
-    async fn create(&self, spec: &Spec, progress: &Progress) -> Result<Created> {
-        self.make(spec, progress).await
+    async fn create(&self, spec: &Spec, progress: &Progress, phases: &Phases) -> Result<Created> {
+        self.make(spec, progress, phases).await
     }
 
     async fn start(&self, workspace: &Workspace) -> Result<bool> {
@@ -167,17 +192,48 @@ impl Backend for Docker {
         self.order(workspace, &format!("stop?t={GRACE}"), &doing).await
     }
 
-    async fn remove(&self, workspace: &Workspace, keep_volumes: bool, _: Confirmed) -> Result<Removal> {
+    async fn pause(&self, workspace: &Workspace) -> Result<()> {
+        self.order(workspace, "pause", &format!("pause workspace {}", workspace.name)).await.map(drop)
+    }
+
+    async fn resume(&self, workspace: &Workspace) -> Result<bool> {
+        let resumed = self.order(workspace, "unpause", &format!("resume workspace {}", workspace.name)).await;
+        match resumed {
+            Err(error) if error.code() == ErrorCode::WorkspaceNotFound => Ok(false),
+            // Engines say it with different statuses and in these words.
+            Err(error) if error.causes().iter().any(|cause| cause.contains("not paused")) => Ok(false),
+            resumed => resumed,
+        }
+    }
+
+    async fn remove(&self, workspace: &Workspace, keep_volumes: bool, proof: Confirmed) -> Result<Removal> {
         let mut removal = Removal::default();
-        if self.remove_container(&workspace.id, &workspace.name).await? {
+        let third = async {
+            // Only launchers before this one made it, and not always with a mount that still shows it.
+            if workspace.made_by_us { Ok(None) } else { self.third_volume(workspace).await }
+        };
+        let (removed, third) = tokio::join!(self.remove_container(&workspace.id, &workspace.name), third);
+        if removed? {
             removal.removed.push(RemovedItem { kind: "container".to_owned(), id: workspace.name.clone() });
         }
-        if keep_volumes {
-            let kept = |id: &String| KeptItem { kind: "volume".to_owned(), id: id.clone() };
-            removal.kept.extend(workspace.volumes.iter().map(kept));
+        let kind = || "volume".to_owned();
+        let (mut going, mut staying) = if keep_volumes {
+            (Vec::new(), workspace.volumes.clone())
         } else {
-            self.remove_volumes(&workspace.volumes, &mut removal).await;
+            (workspace.volumes.clone(), Vec::new())
+        };
+        match third {
+            Ok(third) if proof.is_forced() && !keep_volumes => going.extend(third),
+            // What it holds was not looked at, as it is not mounted.
+            Ok(third) => staying.extend(third),
+            Err(_) if keep_volumes => {}
+            Err(error) => {
+                let [.., id] = labels::volume_names(&workspace.name);
+                removal.failed.push(FailedItem { kind: kind(), id, message: error.message().to_owned() });
+            }
         }
+        removal.kept.extend(staying.into_iter().map(|id| KeptItem { kind: kind(), id }));
+        self.remove_volumes(&going, &mut removal).await;
         Ok(removal)
     }
 
@@ -191,8 +247,58 @@ impl Backend for Docker {
         Ok(removal)
     }
 
+    async fn view(&self, workspace: &Workspace, purpose: Purpose, view_id: &str) -> Result<View> {
+        self.open_view(workspace, purpose, view_id).await
+    }
+
+    async fn view_volumes(
+        &self,
+        name: &WorkspaceName,
+        volumes: &[String],
+        purpose: Purpose,
+        view_id: &str,
+    ) -> Result<Option<View>> {
+        self.open_view_of_volumes(name, volumes, purpose, view_id).await
+    }
+
     async fn discard(&self, create_id: &str) -> Result<bool> {
         self.take_back(create_id).await
+    }
+
+    async fn made_by(&self, create_id: &str) -> Result<Option<String>> {
+        let found = self.settled(create_id, "look for what this call has made").await?;
+        Ok(found.into_iter().next().map(|container| container.into_workspace().name))
+    }
+
+    async fn examine(&self, image: &ImageRef) -> Examination {
+        self.examined(image).await
+    }
+
+    async fn survey(&self) -> Result<Survey> {
+        self.surveyed().await
+    }
+
+    async fn volumes_made_by(&self, create_id: &str) -> Result<Vec<Leaving>> {
+        self.marked_volumes(create_id).await
+    }
+
+    async fn sizes(&self) -> Result<Sizes> {
+        self.taken().await
+    }
+
+    async fn holds(&self, workspace: &Workspace, path: &str) -> Result<bool> {
+        let path = format!("/containers/{}/archive?path={}", workspace.id, encode(path));
+        self.engine.has(&path, &format!("look into workspace {}", workspace.name)).await
+    }
+
+    async fn again(&self, workspace: &Workspace) -> Result<Option<Workspace>> {
+        let doing = format!("look for workspace {}", workspace.name);
+        let found: Option<Inspected> = self.engine.get(&format!("/containers/{}/json", workspace.id), &doing).await?;
+        Ok(found.map(Inspected::into_workspace))
+    }
+
+    async fn clear(&self, leaving: &Leaving, _: &Confirmed) -> Result<Cleared> {
+        self.cleared(leaving).await
     }
 
     fn machine(&self, workspace: &Workspace) -> Arc<dyn Machine> {

@@ -1,14 +1,18 @@
 //! `create` (also `up`): makes a workspace with a clone in it, or comes back to the one that is there.
 
 mod args;
+mod credentials;
+pub mod plan;
+pub mod secrets;
 
-use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
-use std::time::Instant;
 
-use agent_workspace_contract::{CreateReport, ErrorCode, SecretsReport, TunnelReport, WorkspaceStatus};
+use agent_workspace_contract::{CreateReport, ErrorCode, TunnelReport, WorkspaceStatus};
 
+pub(in crate::command) use self::args::resolve_image;
 pub use self::args::{Args, CloneRequest, IfExists, Request};
+pub use self::credentials::SetupGit;
 use super::tunnel;
 use crate::backend::{RecordedSpec, Spec, WORK, Workspace};
 use crate::command::App;
@@ -17,7 +21,9 @@ use crate::guest::clone::{self, Clone};
 use crate::guest::{joined, unsaved_work};
 use crate::host;
 use crate::output::warning;
-use crate::workspace::{Prefix, RepoSpec, TunnelName, WorkspaceName, name};
+use crate::phase::Phase;
+use crate::undo::Outcome;
+use crate::workspace::{Isolation, Prefix, RepoSpec, TunnelName, WorkspaceName, name};
 
 /// How often a name made of the time is made anew when another create was faster.
 const NAME_TRIES: i64 = 60;
@@ -30,11 +36,23 @@ const WORK_IN_PROGRESS: i64 = 3600;
 /// # Errors
 /// What the backend and the guest say; `workspace_exists`, `spec_conflict`; `partial` when only the tunnel failed.
 pub async fn run(app: &App, request: Request) -> Result<CreateReport> {
-    let Request { name, name_is_made, fail_if_exists, mut spec, clone, repo, tunnel } = request;
+    let Request {
+        name,
+        name_is_made,
+        fail_if_exists,
+        keep_on_failure,
+        mut spec,
+        clone,
+        repo,
+        setup_git,
+        codex_profile,
+        tunnel,
+    } = request;
     spec.create_id = host::fresh_id()?;
+    check_secrets(app, &spec)?;
     if let Some(legacy) = name.legacy() {
         // Only a name that an earlier launcher would have spelled otherwise needs a look before the create.
-        if let Some(existing) = app.backend.find(&name).await?
+        if let Some(existing) = app.phases.run(Phase::Create, app.backend.find(&name)).await?
             && existing.name == legacy
         {
             legacy.clone_into(&mut spec.name);
@@ -49,11 +67,8 @@ pub async fn run(app: &App, request: Request) -> Result<CreateReport> {
     }
 
     app.progress.step("create_started", &format!("creating workspace {}", spec.name));
-    let discard = (Arc::clone(&app.backend), spec.create_id.clone());
-    app.undo.register(format!("what was made for workspace {}", spec.name), move || async move {
-        discard.0.discard(&discard.1).await
-    });
-    let mut created = app.backend.create(&spec, &app.progress).await?;
+    register_undo(app, &spec, keep_on_failure, Made::Unknown);
+    let mut created = app.backend.create(&spec, &app.progress, &app.phases).await?;
     let mut tries = 0;
     while name_is_made && !created.new {
         // Another create of this repository in this second has the name; the next second's is as good.
@@ -63,10 +78,10 @@ pub async fn run(app: &App, request: Request) -> Result<CreateReport> {
                 .hint("give one: --name NAME"));
         }
         spec.name = next_name(repo.as_ref(), tries, &app.prefix)?;
-        created = app.backend.create(&spec, &app.progress).await?;
+        register_undo(app, &spec, keep_on_failure, Made::Unknown);
+        created = app.backend.create(&spec, &app.progress, &app.phases).await?;
     }
     let mut workspace = created.workspace;
-    let mut timings = created.timings;
     if !created.new {
         // It is another call's, and so is what carries that call's mark.
         app.undo.keep_everything();
@@ -75,17 +90,23 @@ pub async fn run(app: &App, request: Request) -> Result<CreateReport> {
                 .detail("workspace", workspace.name.clone())
                 .hint("leave --if-exists out to come back to it, or choose another --name"));
         }
-        return_to(app, &workspace, &spec, &mut timings).await?;
+        credentials::check_profile(&workspace, codex_profile.as_ref())?;
+        return_to(app, &workspace, &spec).await?;
         workspace.status = WorkspaceStatus::Running;
         workspace.problems.clear();
+    } else {
+        register_undo(app, &spec, keep_on_failure, Made::ByUs);
+        secrets::look(app, &workspace).await?;
     }
 
     let cloned = clone.is_some();
     let mut path = workspace.path.clone().unwrap_or_else(|| WORK.to_owned());
     if let Some(clone) = clone {
         path.clone_from(&spec.path);
-        clone_into(app, &workspace, &spec, clone, &mut timings).await?;
+        clone_into(app, &workspace, &spec, clone).await?;
     }
+    credentials::keep(app, &workspace, setup_git).await?;
+    let codex_profile = credentials::apply_profile(app, &workspace, codex_profile).await?;
     // From here on it is the user's, who only has to hear of it.
     app.undo.keep_workspace(&workspace.name);
     if created.new {
@@ -106,12 +127,46 @@ pub async fn run(app: &App, request: Request) -> Result<CreateReport> {
         repo: if cloned || created.new { repo.map(|repo| repo.slug()) } else { None }.or(workspace.repo),
         path,
         image: workspace.image.unwrap_or_else(|| spec.image.as_str().to_owned()),
-        secrets: SecretsReport { enabled: false, dir: None, mount: None, codex_profile: None, readonly: false },
+        isolation: workspace.isolation,
+        secrets: secrets::report(workspace.secrets.as_ref(), codex_profile),
         backend: app.backend.name().to_owned(),
         status: workspace.status,
         tunnel,
-        timings_ms: timings,
+        timings_ms: app.phases.timings_ms(),
     })
+}
+
+/// Checks that secrets may be mounted, before anything is asked.
+fn check_secrets(app: &App, spec: &Spec) -> Result<()> {
+    spec.secrets.as_ref().map_or(Ok(()), |secrets| app.backend.check_shared(Path::new(&secrets.dir)))
+}
+
+/// Whether the workspace is known to be of this call's making.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Made {
+    /// Another call may have its name.
+    Unknown,
+    /// The engine has said so.
+    ByUs,
+}
+
+/// Registers how to take back what a create makes, or, when it is to be kept for a look, how to say what is there. What
+/// was registered before is part of it. Nobody is told to remove by force what may be somebody else's.
+fn register_undo(app: &App, spec: &Spec, keep: bool, made: Made) {
+    app.undo.keep_everything();
+    let (backend, id) = (Arc::clone(&app.backend), spec.create_id.clone());
+    let what = format!("what was made for workspace {}", spec.name);
+    if keep {
+        app.undo.register(what, move || async move {
+            Ok(backend.made_by(&id).await?.map_or(Outcome::Nothing, Outcome::Kept))
+        });
+        return;
+    }
+    let discard = move || async move { backend.discard(&id).await };
+    match made {
+        Made::Unknown => app.undo.register(what, discard),
+        Made::ByUs => app.undo.register_removable(what, format!("agent-workspace rm --force {}", spec.name), discard),
+    }
 }
 
 fn next_name(repo: Option<&RepoSpec>, tries: i64, prefix: &Prefix) -> Result<String> {
@@ -122,7 +177,7 @@ fn next_name(repo: Option<&RepoSpec>, tries: i64, prefix: &Prefix) -> Result<Str
 }
 
 /// Makes an existing workspace running, after checking that it is the one that was meant.
-async fn return_to(app: &App, workspace: &Workspace, spec: &Spec, timings: &mut BTreeMap<String, u64>) -> Result<()> {
+async fn return_to(app: &App, workspace: &Workspace, spec: &Spec) -> Result<()> {
     let recorded_host = workspace.recorded.as_ref().and_then(|recorded| recorded.repo_host.as_deref());
     let other_host =
         matches!((recorded_host, spec.repo_host.as_deref()), (Some(there), Some(wanted)) if there != wanted);
@@ -145,21 +200,25 @@ async fn return_to(app: &App, workspace: &Workspace, spec: &Spec, timings: &mut 
         app.progress.warn(warning("spec_differs", difference));
     }
     if workspace.status != WorkspaceStatus::Running {
-        let since = Instant::now();
-        app.backend.start(workspace).await?;
-        timings.insert("start".to_owned(), elapsed(since));
+        app.phases.run(Phase::Start, app.backend.start(workspace)).await?;
     }
-    app.prepare(workspace).await?;
-    if host::now().as_second() - made_at(workspace) < WORK_IN_PROGRESS {
+    if app.needs_preparing(workspace) {
+        app.phases.run(Phase::Prepare, app.prepare(workspace)).await?;
+    }
+    // Who comes back and leaves out the clone that was cut off is content with it as it is.
+    let cut_short = !spec.clones && workspace.recorded.as_ref().is_some_and(|recorded| recorded.clones);
+    if cut_short || host::now().as_second() - made_at(workspace) < WORK_IN_PROGRESS {
         let machine = app.backend.machine(workspace);
-        joined::join(&*machine, &spec.create_id).await?;
         let (backend, id, maker) = (Arc::clone(&app.backend), spec.create_id.clone(), workspace.create_id.clone());
+        let left = Arc::clone(&machine);
+        // Before the mark is made: it may be made and the answer lost.
         app.undo.register(format!("workspace {}, when nobody else has it", workspace.name), move || async move {
-            match (joined::leave(&*machine, &id).await?, maker) {
+            match (joined::leave(&*left, &id).await?, maker) {
                 (true, Some(maker)) => backend.discard(&maker).await,
                 _ => Ok(false),
             }
         });
+        app.phases.run(Phase::Start, joined::join(&*machine, &spec.create_id)).await?;
     }
     Ok(())
 }
@@ -197,6 +256,10 @@ fn differences(workspace: &Workspace, spec: &Spec) -> Vec<String> {
     compare("--cpus", cpus(wanted.nano_cpus), cpus(there.nano_cpus));
     compare("--memory", bytes(wanted.memory), bytes(there.memory));
     compare("network", wanted.network, there.network);
+    let isolation = |recorded: Option<Isolation>| recorded.map(|isolation| isolation.as_str().to_owned());
+    // The default is what nobody asked for.
+    let wanted_isolation = wanted.isolation.filter(|isolation| *isolation != Isolation::default());
+    compare("isolation", isolation(wanted_isolation), isolation(there.isolation));
     if let (Some(wanted), None) = (&spec.repo, &workspace.repo) {
         found.push(format!("repository {wanted} was asked for; {name} was made without one, and lists none"));
     }
@@ -210,16 +273,11 @@ fn differences(workspace: &Workspace, spec: &Spec) -> Vec<String> {
             found.push(format!("label {key}={value} was asked for; {name} was made without it"));
         }
     }
+    found.extend(secrets::differences(workspace, spec));
     found
 }
 
-async fn clone_into(
-    app: &App,
-    workspace: &Workspace,
-    spec: &Spec,
-    request: CloneRequest,
-    timings: &mut BTreeMap<String, u64>,
-) -> Result<()> {
+async fn clone_into(app: &App, workspace: &Workspace, spec: &Spec, request: CloneRequest) -> Result<()> {
     if unsaved_work::is_elsewhere(&spec.path) {
         app.progress.warn(warning(
             "path_not_persistent",
@@ -234,17 +292,19 @@ async fn clone_into(
             format!("the token of GH_TOKEN or GITHUB_TOKEN is for {} if it asks; say --host or GITHUB_HOST if that is meant", repo.host()),
         ));
     }
-    let clone = Clone { repo, dest: spec.path.clone(), git_ref, submodules, token, id: spec.create_id.clone() };
+    let finished = workspace.create_id.clone().filter(|_| workspace.made_by_us);
+    let id = spec.create_id.clone();
+    let clone = Clone { repo, dest: spec.path.clone(), git_ref, submodules, token, id, finished };
     // In a workspace or on volumes that were there, only our half clone goes.
     let (to_abort, dest, id) = (Arc::clone(&machine), clone.dest.clone(), clone.id.clone());
     app.undo.register(format!("a half clone in {}", workspace.name), move || async move {
         clone::abort(&*to_abort, &dest, &id).await
     });
-    let since = Instant::now();
-    let cloned = clone::run(&*machine, &clone, &app.progress)
+    let cloned = app
+        .phases
+        .run(Phase::Clone, clone::run(&*machine, &clone, &app.progress))
         .await
         .map_err(|error| error.detail("workspace", workspace.name.clone()))?;
-    timings.insert("clone".to_owned(), elapsed(since));
     if !cloned {
         app.progress.note(&format!("{} is there already and is kept", clone.dest));
     }
@@ -254,7 +314,13 @@ async fn clone_into(
 /// Opens the tunnel that was asked for with the workspace. Its failure takes nothing back: the workspace is good.
 async fn open_tunnel(app: &App, workspace: &Workspace, mode: tunnel::Mode, created: bool) -> Result<TunnelReport> {
     let name = TunnelName::for_workspace(&workspace.name, &app.prefix);
-    tunnel::open(app, workspace, &name, mode).await.map_err(|error| {
+    let opening = tunnel::open(app, workspace, &name, mode);
+    let opened = match mode {
+        tunnel::Mode::Detached => app.phases.run(Phase::Tunnel, opening).await,
+        // One in front of a person runs for as long as it is wanted.
+        tunnel::Mode::Foreground { .. } => app.phases.run_unlimited(Phase::Tunnel, opening).await,
+    };
+    opened.map_err(|error| {
         let partial = Error::new(
             ErrorCode::Partial,
             format!("workspace {} is there, but its tunnel is not: {error}", workspace.name),
@@ -270,15 +336,12 @@ async fn open_tunnel(app: &App, workspace: &Workspace, mode: tunnel::Mode, creat
     })
 }
 
-fn elapsed(since: Instant) -> u64 {
-    u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX)
-}
-
 #[cfg(test)]
 mod tests {
     use clap::Parser;
 
     use super::*;
+    use crate::backend::Secrets;
     use crate::cli::{Cli, Verb};
     use crate::host::Host;
 
@@ -303,7 +366,11 @@ mod tests {
             create_id: None,
             made_by_us: true,
             volumes: Vec::new(),
+            mounts: Vec::new(),
+            image_id: None,
             recorded: None,
+            isolation: agent_workspace_contract::Isolation::Unknown,
+            secrets: None,
             problems: Vec::new(),
         };
         let found = differences(&workspace, &wanted);
@@ -311,5 +378,14 @@ mod tests {
         let recorded = Some(RecordedSpec::from(&wanted));
         let recorded = Workspace { recorded, repo: Some("o/r".to_owned()), ..workspace };
         assert!(differences(&recorded, &wanted).is_empty());
+
+        let some = |dir: &str| Some(Secrets { dir: dir.to_owned(), mount: "/s".to_owned(), readonly: false });
+        let (wanted_a, made_b) =
+            (Spec { secrets: some("/a"), ..wanted.clone() }, Workspace { secrets: some("/b"), ..recorded.clone() });
+        assert!(differences(&recorded, &wanted_a)[0].contains("made without"));
+        assert!(differences(&made_b, &wanted_a)[0].contains("made with secrets /b on /s"));
+        assert!(differences(&made_b, &Spec { secrets: some("/b"), ..wanted.clone() }).is_empty());
+        assert!(differences(&made_b, &wanted).is_empty());
+        assert_eq!(differences(&made_b, &Spec { no_secrets: true, ..wanted }).len(), 1);
     }
 }

@@ -2,7 +2,7 @@
 
 use agent_workspace_contract::DescribeReport;
 
-use crate::command::App;
+use crate::command::{App, create};
 use crate::error::Result;
 use crate::workspace::WorkspaceName;
 
@@ -12,5 +12,11 @@ use crate::workspace::WorkspaceName;
 /// `workspace_not_found`, or the backend's own.
 pub async fn run(app: &App, name: WorkspaceName) -> Result<DescribeReport> {
     let workspace = app.find(&name).await?;
-    Ok(DescribeReport { workspace: app.row(&workspace), transport: app.transport(&workspace) })
+    let secrets = create::secrets::report(workspace.secrets.as_ref(), None);
+    Ok(DescribeReport {
+        workspace: app.row(&workspace),
+        isolation: workspace.isolation,
+        secrets,
+        transport: app.transport(&workspace),
+    })
 }

@@ -18,10 +18,10 @@ const LONGEST: u64 = 64 << 20;
 pub struct Args {
     /// JSON Pointer (RFC 6901) of the value, for example /workspace
     #[arg(value_name = "POINTER", allow_hyphen_values = true)]
-    pointer: String,
+    pub(crate) pointer: String,
     /// End each value with a NUL character instead of a line end
     #[arg(short = '0', long = "null")]
-    null: bool,
+    pub(crate) null: bool,
 }
 
 /// A pointer that can be followed.

@@ -1,13 +1,19 @@
 //! `rm`: removes a workspace and its volumes, unless that would destroy work that exists nowhere else.
 
-use agent_workspace_contract::{ErrorCode, RmReport, WorkspaceStatus};
+mod rescue;
+
+use std::path::PathBuf;
+
+use agent_workspace_contract::{ErrorCode, RescueReport, RmReport, WorkspaceStatus};
 use serde_json::json;
 
-use crate::backend::{self, Confirmed, Removal, Workspace};
+use self::rescue::{Frozen, Rescue};
+use crate::backend::{self, Confirmed, Purpose, Removal, View, Workspace};
 use crate::command::{App, Target, not_found};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, usage};
 use crate::guest::unsaved_work::{self, Unsaved};
 use crate::host::Host;
+use crate::host::rescue_folder::RescueParent;
 use crate::workspace::WorkspaceName;
 
 /// Flags of `rm`.
@@ -25,6 +31,9 @@ pub struct Args {
     /// Remove it even when work would be lost
     #[arg(long)]
     force: bool,
+    /// First bring unsaved work into a folder here, and prove that it restores
+    #[arg(long, value_name = "DIR", conflicts_with = "keep_volumes")]
+    rescue: Option<PathBuf>,
     /// Succeed when there is no such workspace
     #[arg(long)]
     if_exists: bool,
@@ -39,6 +48,8 @@ pub struct Request {
     pub keep_volumes: bool,
     /// Whether unsaved work may be lost.
     pub force: bool,
+    /// Where unsaved work is brought first, absolute.
+    pub rescue: Option<PathBuf>,
     /// Whether absence is success.
     pub if_exists: bool,
 }
@@ -47,129 +58,259 @@ impl Args {
     /// Checks everything that needs no engine.
     ///
     /// # Errors
-    /// `invalid_name`, `invalid_environment`, `unsupported`.
+    /// `invalid_name`, `invalid_environment`, `unsupported`, `usage`.
     pub fn resolve(self, host: &Host) -> Result<Request> {
         // `--volumes` says what happens anyway.
-        let Self { target, keep_volumes, volumes: _, force, if_exists } = self;
-        Ok(Request { name: target.resolve(host)?, keep_volumes, force, if_exists })
+        let Self { target, keep_volumes, volumes: _, force, rescue, if_exists } = self;
+        if rescue.as_ref().is_some_and(|folder| folder.as_os_str().is_empty()) {
+            return Err(usage("--rescue needs a folder").hint("for example: --rescue rescued"));
+        }
+        let rescue = rescue.map(|folder| host.cwd().join(folder));
+        Ok(Request { name: target.resolve(host)?, keep_volumes, force, rescue, if_exists })
     }
 }
 
 /// Removes it.
 ///
 /// # Errors
-/// `workspace_not_found`, `unsaved_work`, `name_taken` for what is no workspace, `partial` when something is left.
+/// `workspace_not_found`, `unsaved_work`, `rescue_failed`, `name_taken` for what is no workspace, `partial` when
+/// something is left.
 pub async fn run(app: &App, request: Request) -> Result<RmReport> {
-    let Request { name, keep_volumes, force, if_exists } = request;
-    let Some(workspace) = app.backend.find(&name).await? else {
-        return remove_leftovers(app, &name, keep_volumes, force, if_exists).await;
-    };
-    let kept_whole = keep_volumes && !workspace.path.as_deref().is_some_and(unsaved_work::is_elsewhere);
-    let proof = if force {
-        Confirmed::by_force()
-    } else if kept_whole {
-        Confirmed::by_keeping_it()
-    } else {
-        match prove_nothing_is_lost(app, &workspace, keep_volumes).await {
-            // Another rm was faster.
-            Err(error) if error.code() == ErrorCode::ContainerVanished && app.backend.find(&name).await?.is_none() => {
-                return remove_leftovers(app, &name, keep_volumes, force, if_exists).await;
-            }
-            proof => proof?,
-        }
-    };
-    app.progress.step("rm_started", &format!("removing workspace {}", workspace.name));
-    let removal = app.backend.remove(&workspace, keep_volumes, proof).await?;
-    report(workspace.name, removal)
-}
-
-/// Looks for unsaved work. A stopped workspace has to run for that, and is stopped again when it stays.
-async fn prove_nothing_is_lost(app: &App, workspace: &Workspace, volumes_kept: bool) -> Result<Confirmed> {
-    if workspace.status == WorkspaceStatus::Paused {
-        // Looking would thaw it, and what runs in it was frozen on purpose.
-        let why = Error::new(
-            ErrorCode::WrongState,
-            format!("it is paused; thaw it first: agent-workspace start {}", workspace.name),
-        );
-        return Err(cannot_look(workspace, &why));
-    }
-    if workspace.status != WorkspaceStatus::Running {
-        app.progress.step("check_started", &format!("starting {} to look for unsaved work", workspace.name));
-        if let Err(error) = app.make_running(workspace).await {
-            return Err(cannot_look(workspace, &error));
-        }
-        let (backend, again) =
-            (app.backend.clone(), Workspace { status: WorkspaceStatus::Running, ..workspace.clone() });
-        app.undo.register(format!("{} was started to look into it", workspace.name), move || async move {
-            backend.stop(&again).await
+    let into = request.rescue.as_deref().map(RescueParent::open).transpose()?;
+    if let Some(into) = into.clone() {
+        app.undo.register("the folder for the rescue", move || async move {
+            into.leave();
+            Ok(false)
         });
     }
-    let found =
-        match unsaved_work::find(&*app.backend.machine(workspace), volumes_kept, workspace.path.as_deref()).await {
-            Ok(found) => found,
-            Err(error) if error.code() == ErrorCode::GuestFailed => return Err(cannot_look(workspace, &error)),
-            Err(error) => return Err(error),
-        };
-    let proof = Confirmed::nothing_to_lose(&found).ok_or_else(|| refuse(workspace, &found))?;
-    app.undo.keep_everything();
-    Ok(proof)
+    let result = remove(app, &request, into.as_ref()).await;
+    if let Some(into) = into {
+        into.leave();
+    }
+    result
 }
 
-fn refuse(workspace: &Workspace, found: &[Unsaved]) -> Error {
+async fn remove(app: &App, request: &Request, into: Option<&RescueParent>) -> Result<RmReport> {
+    let Request { name, keep_volumes, force, .. } = request;
+    let Some(workspace) = app.backend.find(name).await? else {
+        return remove_leftovers(app, request, into).await;
+    };
+    let folders = if *keep_volumes { workspace.folders_outside() } else { workspace.folders() };
+    let (Secured { proof, rescued }, frozen) = if *force && into.is_none() {
+        (Confirmed::by_force().into(), None)
+    } else if folders.is_empty() {
+        (Confirmed::by_keeping_it().into(), None)
+    } else {
+        match secure(app, &workspace, &folders, *force, into).await {
+            // Another rm was faster.
+            Err(error) if error.code() == ErrorCode::ContainerVanished && app.backend.find(name).await?.is_none() => {
+                return remove_leftovers(app, request, into).await;
+            }
+            secured => secured?,
+        }
+    };
+    if let Some(frozen) = frozen {
+        // What was made to look is gone and forgotten, and this with it.
+        frozen.thaw_when_undone(app);
+    }
+    app.progress.step("rm_started", &format!("removing workspace {}", workspace.name));
+    let removal = app.backend.remove(&workspace, *keep_volumes, proof).await;
+    finish(workspace.name, removal, into, rescued)
+}
+
+/// Why nothing is lost, and where the work is that was brought out.
+struct Secured {
+    proof: Confirmed,
+    rescued: Option<RescueReport>,
+}
+
+impl From<Confirmed> for Secured {
+    fn from(proof: Confirmed) -> Self {
+        Self { proof, rescued: None }
+    }
+}
+
+/// What it takes to remove without losing work: nothing unsaved is there, or it was brought out, or may be lost. And
+/// what was frozen for it, which is to run again should the removal fail.
+///
+/// What runs is looked into from inside, and anything else from beside it, so that what is stopped or frozen stays so.
+async fn secure(
+    app: &App,
+    workspace: &Workspace,
+    folders: &[&str],
+    force: bool,
+    into: Option<&RescueParent>,
+) -> Result<(Secured, Option<Frozen>)> {
+    let name = &workspace.name;
+    let mut frozen = None;
+    if workspace.status == WorkspaceStatus::Running {
+        let secrets = workspace.secrets.as_ref().map(|secrets| secrets.mount.as_str());
+        let found = match unsaved_work::find_inside(&*app.backend.machine(workspace), folders, secrets).await {
+            Err(error) if error.code() == ErrorCode::GuestFailed && into.is_none() => {
+                return Err(cannot_look(name, &error));
+            }
+            Err(error) if error.code() == ErrorCode::GuestFailed => vec![unsaved_work::unchecked()],
+            looked => looked?,
+        };
+        if found.is_empty() || into.is_none() {
+            return Ok((conclude(app, name, &found)?, None));
+        }
+        frozen = Some(Frozen::freeze(app, workspace).await?);
+    }
+    app.progress.step("check_started", &format!("looking into {name} from beside it"));
+    match app.view(workspace, purpose(into)).await {
+        Ok(view) => Ok((through(app, view, name, folders, force, into).await?, frozen)),
+        Err(error) if error.code() == ErrorCode::EngineUnavailable => Err(error),
+        Err(error) if into.is_some() => Err(cannot_rescue(name, &error)),
+        Err(error) => Err(cannot_look(name, &error)),
+    }
+}
+
+/// The same through a view, which is closed afterwards.
+async fn through(
+    app: &App,
+    view: View,
+    workspace: &str,
+    folders: &[&str],
+    force: bool,
+    into: Option<&RescueParent>,
+) -> Result<Secured> {
+    let looked = match unsaved_work::find(&*view.machine, folders).await {
+        Err(error) if error.code() == ErrorCode::GuestFailed && into.is_some() => Ok(vec![unsaved_work::unchecked()]),
+        looked => looked,
+    };
+    let rescued = match (&looked, into) {
+        (Ok(found), Some(into)) if !found.is_empty() => {
+            Some(Rescue { workspace, folders, found, force, into }.run(app, &*view.machine).await)
+        }
+        _ => None,
+    };
+    view.close().await?;
+    match (looked, rescued) {
+        (_, Some(rescued)) => {
+            let rescued = rescued?;
+            app.undo.keep_everything();
+            let proof = if force { Confirmed::by_force() } else { Confirmed::by_rescuing_it() };
+            Ok(Secured { proof, rescued })
+        }
+        (Ok(found), None) => conclude(app, workspace, &found),
+        (Err(error), None) if error.code() == ErrorCode::GuestFailed => Err(cannot_look(workspace, &error)),
+        (Err(error), None) => Err(error),
+    }
+}
+
+fn purpose(into: Option<&RescueParent>) -> Purpose {
+    if into.is_some() { Purpose::Rescue } else { Purpose::Look }
+}
+
+/// Nothing was found, or it is refused.
+fn conclude(app: &App, workspace: &str, found: &[Unsaved]) -> Result<Secured> {
+    let proof = Confirmed::nothing_to_lose(found).ok_or_else(|| refuse(workspace, found))?;
+    app.undo.keep_everything();
+    Ok(proof.into())
+}
+
+fn refuse(workspace: &str, found: &[Unsaved]) -> Error {
     let list: Vec<_> =
         found.iter().map(|item| json!({ "kind": item.kind, "path": item.path, "count": item.count })).collect();
     let error =
-        Error::new(ErrorCode::UnsavedWork, format!("workspace {} holds work that exists nowhere else", workspace.name))
-            .detail("workspace", workspace.name.clone())
+        Error::new(ErrorCode::UnsavedWork, format!("workspace {workspace} holds work that exists nowhere else"))
+            .detail("workspace", workspace)
             .detail("unsaved", list)
-            .hint(format!("push it from inside, or destroy it: agent-workspace rm --force {}", workspace.name));
+            .hint(format!(
+                "push it from inside; or bring it here: agent-workspace rm --rescue DIR {workspace}; or destroy it: \
+                 agent-workspace rm --force {workspace}"
+            ));
     found.iter().fold(error, |error, item| error.cause(item.to_string()))
 }
 
-fn cannot_look(workspace: &Workspace, why: &Error) -> Error {
+fn cannot_look(workspace: &str, why: &Error) -> Error {
     let error = Error::new(
         ErrorCode::UnsavedWork,
-        format!("workspace {} may hold unsaved work, and it cannot be looked into", workspace.name),
+        format!("workspace {workspace} may hold unsaved work, and it cannot be looked into"),
     )
-    .detail("workspace", workspace.name.clone())
+    .detail("workspace", workspace)
     .detail("unsaved", json!([{ "kind": "unchecked", "path": backend::WORK, "count": null }]))
-    .cause(why.message())
-    .hint(format!("destroy it all the same: agent-workspace rm --force {}", workspace.name));
-    why.causes().iter().fold(error, |error, cause| error.cause(cause.clone()))
+    .hint(format!("destroy it all the same: agent-workspace rm --force {workspace}"));
+    because(error, why)
+}
+
+fn cannot_rescue(workspace: &str, why: &Error) -> Error {
+    why.causes().iter().fold(rescue::failed(workspace, why.message()), |error, cause| error.cause(cause.clone()))
+}
+
+fn because(error: Error, why: &Error) -> Error {
+    why.causes().iter().fold(error.cause(why.message()), |error, cause| error.cause(cause.clone()))
 }
 
 /// What is left of a workspace without a container: volumes that were kept, or that an engine failed to remove.
-async fn remove_leftovers(
-    app: &App,
-    name: &WorkspaceName,
-    keep: bool,
-    force: bool,
-    if_exists: bool,
-) -> Result<RmReport> {
-    let volumes = if keep { Vec::new() } else { app.backend.leftovers(name).await? };
+async fn remove_leftovers(app: &App, request: &Request, into: Option<&RescueParent>) -> Result<RmReport> {
+    let Request { name, keep_volumes, force, if_exists, .. } = request;
+    let workspace = name.canonical();
+    let volumes = if *keep_volumes { Vec::new() } else { app.backend.leftovers(name).await? };
     if volumes.is_empty() {
-        if if_exists {
-            return report(name.canonical().to_owned(), Removal::default());
+        if *if_exists {
+            return finish(workspace.to_owned(), Ok(Removal::default()), into, None);
         }
         return Err(not_found(name));
     }
-    if !force {
-        return Err(Error::new(ErrorCode::UnsavedWork, format!("of workspace {} only volumes are left, and what they hold is not known", name.canonical()))
-            .detail("workspace", name.canonical())
-            .detail("unsaved", volumes.iter().map(|volume| json!({ "kind": "unchecked", "path": volume, "count": null })).collect::<Vec<_>>())
-            .hint(format!(
-                "get them back: agent-workspace create --no-clone --name {0}; or destroy them: agent-workspace rm --force {0}",
-                name.canonical()
-            )));
-    }
-    let removal = app.backend.remove_leftovers(&volumes, Confirmed::by_force()).await?;
-    report(name.canonical().to_owned(), removal)
+    let Secured { proof, rescued } = if *force && into.is_none() {
+        Confirmed::by_force().into()
+    } else {
+        secure_volumes(app, name, &volumes, *force, into).await?
+    };
+    let removal = app.backend.remove_leftovers(&volumes, proof).await;
+    finish(workspace.to_owned(), removal, into, rescued)
 }
 
-fn report(workspace: String, removal: Removal) -> Result<RmReport> {
-    let Removal { removed, kept, failed } = removal;
+/// What it takes to remove volumes without a container, where there is an image to look with.
+async fn secure_volumes(
+    app: &App,
+    name: &WorkspaceName,
+    volumes: &[String],
+    force: bool,
+    into: Option<&RescueParent>,
+) -> Result<Secured> {
+    let workspace = name.canonical();
+    app.progress.step("check_started", &format!("looking into what is left of {workspace}"));
+    let get_it_back = format!(
+        "get it back: agent-workspace create --no-clone --name {workspace}; or bring it here: agent-workspace rm \
+         --rescue DIR {workspace}; or destroy it: agent-workspace rm --force {workspace}"
+    );
+    let not_known = |why: Option<&Error>| {
+        let message = format!("of workspace {workspace} only volumes are left, and what they hold is not known");
+        if into.is_some() {
+            let error = rescue::failed(workspace, &message).hint(get_it_back.clone());
+            return why.map_or(error.clone(), |why| because(error, why));
+        }
+        let unchecked = |volume: &String| json!({ "kind": "unchecked", "path": volume, "count": null });
+        let error = Error::new(ErrorCode::UnsavedWork, message)
+            .detail("workspace", workspace)
+            .detail("unsaved", volumes.iter().map(unchecked).collect::<Vec<_>>())
+            .hint(get_it_back.clone());
+        why.map_or(error.clone(), |why| because(error, why))
+    };
+    let view = match app.view_volumes(name, volumes, purpose(into)).await {
+        Ok(Some(view)) => view,
+        Ok(None) => return Err(not_known(None)),
+        Err(error) if error.code() == ErrorCode::EngineUnavailable => return Err(error),
+        Err(error) => return Err(not_known(Some(&error))),
+    };
+    let through = through(app, view, workspace, &[backend::WORK, backend::HOME], force, into).await;
+    through.map_err(|error| if error.code() == ErrorCode::UnsavedWork { error.hint(get_it_back) } else { error })
+}
+
+/// The report of a removal, which says where the work is also when it failed.
+fn finish(
+    workspace: String,
+    removal: Result<Removal>,
+    into: Option<&RescueParent>,
+    rescued: Option<RescueReport>,
+) -> Result<RmReport> {
+    let Removal { removed, kept, failed } = removal.map_err(|error| rescue::say_where(error, rescued.as_ref()))?;
     if failed.is_empty() {
-        return Ok(RmReport { workspace, changed: !removed.is_empty(), removed, kept, failed });
+        let rescued = into.map(|_| rescued);
+        return Ok(RmReport { workspace, changed: !removed.is_empty(), removed, kept, failed, rescued });
     }
     let error = Error::new(ErrorCode::Partial, format!("workspace {workspace} is not removed whole"))
         .detail("workspace", workspace.clone())
@@ -177,5 +318,7 @@ fn report(workspace: String, removal: Removal) -> Result<RmReport> {
         .detail("kept", json!(kept))
         .detail("failed", json!(failed))
         .hint(format!("mend the cause and run again: agent-workspace rm --force {workspace}"));
-    Err(failed.iter().fold(error, |error, item| error.cause(format!("{} {}: {}", item.kind, item.id, item.message))))
+    let error =
+        failed.iter().fold(error, |error, item| error.cause(format!("{} {}: {}", item.kind, item.id, item.message)));
+    Err(rescue::say_where(error, rescued.as_ref()))
 }

@@ -15,8 +15,8 @@ macro_rules! schemas {
 }
 
 schemas! {
-    "capabilities", "create", "describe", "error", "field", "help", "image-build", "ls", "requires", "rm", "schema",
-    "start", "stop", "supports", "tunnel", "version",
+    "capabilities", "create", "describe", "doctor", "error", "field", "help", "image-build", "ls", "prune", "requires",
+    "rm", "schema", "start", "stop", "supports", "tunnel", "version",
 }
 
 /// Flags of `schema`.

@@ -4,12 +4,14 @@
 use agent_workspace_contract::ErrorCode;
 
 use crate::error::{Error, Result};
-use crate::guest::failed;
+use crate::guest::{failed, run_short};
 use crate::machine::{Command, Machine};
 
 const SCRIPT: &str = include_str!("scripts/joined.sh");
 /// In no volume, so that it goes with the container.
 const MARKS: &str = "/tmp/.agent-workspace-joined";
+/// For messages.
+const COME_BACK: &str = "come back to the workspace";
 const ABANDONED: i64 = 81;
 const OTHERS: i64 = 82;
 
@@ -18,14 +20,14 @@ const OTHERS: i64 = 82;
 /// # Errors
 /// `container_vanished` when its maker has given it up, `guest_failed`, or the machine's own.
 pub async fn join(machine: &dyn Machine, id: &str) -> Result<()> {
-    let output = machine.run(Command::script(SCRIPT, &["join", MARKS, id]), &mut |_| {}).await?;
+    let output = run_short(machine, Command::script(SCRIPT, &["join", MARKS, id]), COME_BACK).await?;
     match output.status {
         0 => Ok(()),
         ABANDONED => {
             Err(Error::new(ErrorCode::ContainerVanished, "the create that made the workspace failed and takes it back")
                 .hint("try again in a moment"))
         }
-        _ => Err(failed("come back to the workspace", &output)),
+        _ => Err(failed(COME_BACK, &output)),
     }
 }
 
@@ -34,7 +36,7 @@ pub async fn join(machine: &dyn Machine, id: &str) -> Result<()> {
 /// # Errors
 /// The machine's own.
 pub async fn leave(machine: &dyn Machine, id: &str) -> Result<bool> {
-    match machine.run(Command::script(SCRIPT, &["leave", MARKS, id]), &mut |_| {}).await {
+    match run_short(machine, Command::script(SCRIPT, &["leave", MARKS, id]), "leave the workspace to others").await {
         Ok(output) => Ok(output.status == 0),
         // What is gone needs nobody to take it back.
         Err(error) if error.code() == ErrorCode::ContainerVanished => Ok(false),
@@ -45,6 +47,7 @@ pub async fn leave(machine: &dyn Machine, id: &str) -> Result<bool> {
 /// Says that the workspace's maker has failed. Returns whether others count on it, so that it must stay. One that
 /// cannot be asked counts nobody.
 pub async fn abandon(machine: &dyn Machine) -> bool {
-    let asked = machine.run(Command::script(SCRIPT, &["abandon", MARKS, ""]), &mut |_| {}).await;
+    let asked =
+        run_short(machine, Command::script(SCRIPT, &["abandon", MARKS, ""]), "see who counts on the workspace").await;
     asked.is_ok_and(|output| output.status == OTHERS)
 }

@@ -3,7 +3,7 @@
 use agent_workspace_contract::{ErrorCode, Login};
 
 use crate::error::{Error, Result};
-use crate::guest::{Lines, failed, reported};
+use crate::guest::{Lines, cut_off, failed, reported};
 use crate::machine::{Command, Machine};
 use crate::output::Progress;
 use crate::workspace::TunnelName;
@@ -31,11 +31,10 @@ pub struct Running {
 /// Starts a tunnel in the background, unless one runs, and watches it until it says how it is.
 ///
 /// # Errors
-/// `tunnel_cli_missing`, `tunnel_failed` with the last lines of its log, `guest_failed`, or the machine's own.
+/// `tunnel_cli_missing`, `tunnel_failed` with the last lines of its log, `guest_failed`, `engine_unavailable` when its
+/// answer was lost, or the machine's own.
 pub async fn start(machine: &dyn Machine, name: &TunnelName, id: &str) -> Result<Running> {
-    ask(machine, "start", name, id)
-        .await?
-        .ok_or_else(|| Error::new(ErrorCode::TunnelFailed, "the tunnel did not say how it is"))
+    ask(machine, "start", name, id).await?.ok_or_else(|| cut_off("start the tunnel"))
 }
 
 /// The tunnel that runs, if one does.

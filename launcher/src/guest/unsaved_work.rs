@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use agent_workspace_contract::ErrorCode;
 
+pub use crate::backend::is_elsewhere;
 use crate::backend::{HOME, WORK};
 use crate::error::{Error, Result};
-use crate::guest::failed;
+use crate::guest::{cut_off, failed, said_all};
 use crate::machine::{Command, Machine};
 
 const LIMIT: Duration = Duration::from_secs(60);
@@ -15,7 +16,7 @@ const SCRIPT: &str = include_str!("scripts/unsaved_work.sh");
 /// Something that would be lost.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unsaved {
-    /// `changes`, `commits`, `stashes`, `files` or `unchecked`.
+    /// `changes`, `untracked`, `commits`, `stashes`, `files` or `unchecked`.
     pub kind: String,
     /// The clone or file, inside the workspace.
     pub path: String,
@@ -26,7 +27,8 @@ pub struct Unsaved {
 impl std::fmt::Display for Unsaved {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let (one, many) = match self.kind.as_str() {
-            "changes" => ("file that is changed or new", "files that are changed or new"),
+            "changes" => ("changed file", "changed files"),
+            "untracked" => ("new file or folder", "new files or folders"),
             "commits" => ("commit that is on no remote", "commits that are on no remote"),
             "stashes" => ("stash", "stashes"),
             "files" => ("file outside any clone", "files outside any clone"),
@@ -40,18 +42,27 @@ impl std::fmt::Display for Unsaved {
     }
 }
 
-/// Looks through the work folder and the clones in the home, unless their volumes are kept, and through a clone that
-/// is in neither. Empty means that nothing would be lost.
+/// Looks through folders of a workspace from beside it: everything in the work folder, in the home all but what tools
+/// keep there, and the clones in any other. Empty means that nothing would be lost.
 ///
 /// # Errors
-/// `guest_failed` when the search itself failed, or the machine's own.
-pub async fn find(machine: &dyn Machine, volumes_kept: bool, path: Option<&str>) -> Result<Vec<Unsaved>> {
-    let elsewhere = path.filter(|path| is_elsewhere(path));
-    let (work, home) = if volumes_kept { ("", "") } else { (WORK, HOME) };
-    if volumes_kept && elsewhere.is_none() {
-        return Ok(Vec::new());
-    }
-    let args: Vec<&str> = [work, home].into_iter().chain(elsewhere).collect();
+/// `guest_failed` when the search itself failed, `engine_unavailable` when its answer was lost, or the machine's own.
+pub async fn find(machine: &dyn Machine, folders: &[&str]) -> Result<Vec<Unsaved>> {
+    search(machine, folders, ["", "beside"]).await
+}
+
+/// The same from inside one that runs. `secrets` is where the engine says that a folder of the host is mounted, which
+/// does not go with the workspace; what its environment says is anybody's.
+///
+/// # Errors
+/// As [`find`].
+pub async fn find_inside(machine: &dyn Machine, folders: &[&str], secrets: Option<&str>) -> Result<Vec<Unsaved>> {
+    search(machine, folders, [secrets.unwrap_or_default(), ""]).await
+}
+
+async fn search(machine: &dyn Machine, folders: &[&str], seen_from: [&str; 2]) -> Result<Vec<Unsaved>> {
+    let mut args = arguments(folders);
+    args.splice(2..2, seen_from);
     let mut nobody = |_: &[u8]| {};
     let search = machine.run(Command::script(SCRIPT, &args), &mut nobody);
     // What a clone's own configuration runs may never end.
@@ -61,14 +72,29 @@ pub async fn find(machine: &dyn Machine, volumes_kept: bool, path: Option<&str>)
     if output.status != 0 {
         return Err(failed("look for unsaved work", &output));
     }
-    Ok(output.stdout.lines().filter_map(parse).collect())
+    let found: Vec<Unsaved> = output.stdout.lines().filter(|line| *line != "end").map(heard).collect();
+    // What was found is enough to refuse; that nothing was found must have been said to the end.
+    if found.is_empty() && !said_all(&output.stdout) {
+        return Err(cut_off("look for unsaved work"));
+    }
+    Ok(found)
 }
 
-/// Whether a path is on no volume of a workspace, so that it goes with the container.
-pub fn is_elsewhere(path: &str) -> bool {
-    ![WORK, HOME]
-        .iter()
-        .any(|folder| path.strip_prefix(folder).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')))
+/// What stands for a search that failed: nobody knows what is there.
+pub fn unchecked() -> Unsaved {
+    Unsaved { kind: "unchecked".to_owned(), path: WORK.to_owned(), count: None }
+}
+
+/// Folders as the scripts take them: the work folder or nothing, the home or nothing, the others.
+pub(super) fn arguments<'a>(folders: &[&'a str]) -> Vec<&'a str> {
+    let or_nothing = |wanted| if folders.contains(&wanted) { wanted } else { "" };
+    let others = folders.iter().copied().filter(|folder| ![WORK, HOME].contains(folder));
+    [or_nothing(WORK), or_nothing(HOME)].into_iter().chain(others).collect()
+}
+
+/// A finding as the script says it. What is said in any other way is something that nobody knows to be saved.
+fn heard(line: &str) -> Unsaved {
+    parse(line).unwrap_or_else(unchecked)
 }
 
 /// One line of the script: kind, count or nothing, path, separated by tabs.
@@ -83,15 +109,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn paths_beside_the_volumes_are_elsewhere() {
-        assert!(is_elsewhere("/srv/x") && is_elsewhere("/workshop"));
-        assert!(!is_elsewhere("/work") && !is_elsewhere("/work/o/r") && !is_elsewhere("/home/agent/x"));
+    fn folders_that_are_not_to_be_looked_at_leave_their_place_empty() {
+        assert_eq!(arguments(&[WORK, HOME]), [WORK, HOME]);
+        assert_eq!(arguments(&[HOME, "/srv/x"]), ["", HOME, "/srv/x"]);
+        assert_eq!(arguments(&["/srv/x"]), ["", "", "/srv/x"]);
+    }
+
+    #[test]
+    fn what_cannot_be_understood_may_be_work() {
+        for line in ["", "ends", "changes", "changes\t3", "sh: printf: not found"] {
+            assert_eq!(heard(line).kind, "unchecked", "{line:?}");
+        }
     }
 
     #[test]
     fn findings_read_as_sentences() {
         let said = |line| parse(line).unwrap().to_string();
         assert_eq!(said("commits\t2\t/work/o/r"), "/work/o/r: 2 commits that are on no remote");
+        assert_eq!(said("changes\t1\t/work/o/r"), "/work/o/r: 1 changed file");
+        assert_eq!(said("untracked\t3\t/work/o/r"), "/work/o/r: 3 new files or folders");
         assert_eq!(said("unchecked\t\t/work/x\ty"), "/work/x\ty: it could not be looked at");
     }
 }

@@ -1,11 +1,15 @@
 //! Reports as text for people. The compiler asks for one for each report.
 
 use agent_workspace_contract::{
-    CreateReport, DescribeReport, HelpReport, ImageBuildReport, LifecycleReport, LsReport, RequiresReport, RmReport,
-    SchemaReport, SupportsReport, Transport, TunnelReport, VersionReport, WorkspaceRow, WorkspaceStatus,
+    CheckStatus, CreateReport, DescribeReport, DoctorReport, ErrorCode, HelpReport, ImageBuildReport, LeftUnremoved,
+    LifecycleReport, LsReport, Plan, PlanReport, PruneReport, RequiresReport, RmReport, SchemaReport, SupportsReport,
+    Transport, TunnelReport, VersionReport, WorkspaceRow, WorkspaceStatus,
 };
+use serde_json::json;
 
 use crate::capabilities::VERSION;
+use crate::error::Error;
+use crate::workspace::resources::bytes_in_words;
 
 /// What stdout is.
 #[derive(Clone, Copy, Debug, Default)]
@@ -25,11 +29,20 @@ fn plain(text: &str) -> String {
 pub trait Human {
     /// The text, with a line end at its end unless it is empty.
     fn human(&self, terminal: Terminal) -> String;
+
+    /// The failure that a report carries, which ends the process and is told beside it. Few can.
+    fn failure(&self) -> Option<Error> {
+        None
+    }
 }
 
 impl<T: Human> Human for &T {
     fn human(&self, terminal: Terminal) -> String {
         (*self).human(terminal)
+    }
+
+    fn failure(&self) -> Option<Error> {
+        (*self).failure()
     }
 }
 
@@ -42,8 +55,8 @@ pub(super) fn create_summary(report: &CreateReport) -> String {
 /// The command that opens a shell in a workspace, to be pasted.
 fn enter_line(transport: &Transport) -> String {
     let words = transport.tty.iter().map(|word| {
-        let plain = word.chars().all(|c| c.is_ascii_alphanumeric() || "-_./:=@".contains(c)) && !word.is_empty();
-        if plain { word.clone() } else { format!("'{}'", word.replace('\'', r"'\''")) }
+        let bare = word.chars().all(|c| c.is_ascii_alphanumeric() || "-_./:=@".contains(c)) && !word.is_empty();
+        if bare { word.clone() } else { format!("'{}'", plain(word).replace('\'', r"'\''")) }
     });
     words.chain(["sh".to_owned()]).collect::<Vec<_>>().join(" ")
 }
@@ -62,6 +75,28 @@ impl Human for CreateReport {
     fn human(&self, _: Terminal) -> String {
         let tunnel = self.tunnel.as_ref().map(tunnel_lines).unwrap_or_default();
         tunnel + &create_summary(self)
+    }
+}
+
+impl Human for PlanReport {
+    fn human(&self, _: Terminal) -> String {
+        let Plan { container: _, volumes, networks, steps, timeout_ms: _ } = &self.plan;
+        let repo = self.repo.as_deref().map_or_else(|| "(none)".to_owned(), plain);
+        let mut text = format!(
+            "workspace: {}\nrepo: {repo}\npath: {}\nimage: {}\nisolation: {}\n",
+            self.workspace,
+            self.path,
+            self.image,
+            self.isolation.as_str(),
+        );
+        for volume in volumes {
+            text += &format!("volume: {} on {}\n", volume.id, volume.mount);
+        }
+        text += &format!("network: {}\n", networks.join(", "));
+        for (number, step) in (1..).zip(steps) {
+            text += &format!("step {number}: {}\n", step.does);
+        }
+        text + "nothing was touched; the engine's own words are in the document: --output json\n"
     }
 }
 
@@ -86,7 +121,7 @@ impl Human for LsReport {
         for (row, problem) in
             self.workspaces.iter().flat_map(|row| row.problems.iter().map(move |problem| (row, problem)))
         {
-            text += &format!("{}: {}\n", row.workspace, problem.message);
+            text += &format!("{}: {}\n", plain(&row.workspace), plain(&problem.message));
         }
         text
     }
@@ -107,22 +142,27 @@ impl Human for DescribeReport {
         let row = &self.workspace;
         let enter = match row.status {
             WorkspaceStatus::Running => enter_line(&self.transport),
-            _ => format!("agent-workspace start {} && {}", row.workspace, enter_line(&self.transport)),
+            _ => format!("agent-workspace start {} && {}", plain(&row.workspace), enter_line(&self.transport)),
         };
         let known = |value: &Option<String>| value.as_deref().map_or_else(|| "-".to_owned(), plain);
         let mut text = format!(
-            "workspace: {}\nbackend: {}\nstatus: {}\nrepo: {}\npath: {}\nimage: {}\ncreated: {}\nenter: {}\n",
-            row.workspace,
+            "workspace: {}\nbackend: {}\nstatus: {}\nrepo: {}\npath: {}\nimage: {}\nisolation: {}\ncreated: {}\nenter: {}\n",
+            plain(&row.workspace),
             row.backend,
             row.status.as_str(),
             known(&row.repo),
             known(&row.path),
             known(&row.image),
+            self.isolation.as_str(),
             known(&row.created_at),
             enter,
         );
+        if let (Some(dir), Some(mount)) = (&self.secrets.dir, &self.secrets.mount) {
+            let readonly = if self.secrets.readonly { " (read-only)" } else { "" };
+            text += &format!("secrets: {} on {}{readonly}\n", plain(dir), plain(mount));
+        }
         for problem in &row.problems {
-            text += &format!("problem: {}\n", problem.message);
+            text += &format!("problem: {}\n", plain(&problem.message));
         }
         text
     }
@@ -147,10 +187,67 @@ impl Human for RmReport {
         if self.removed.iter().any(|item| item.kind == "volume") {
             text += &format!("volumes removed: {}\n", self.workspace);
         }
+        if let Some(Some(rescued)) = &self.rescued {
+            text += &format!("rescued: {}\n", plain(&rescued.dir));
+        }
         for item in &self.kept {
             text += &format!("{} kept: {}\n", item.kind, item.id);
         }
         text
+    }
+}
+
+impl Human for DoctorReport {
+    /// A line a check, with the command that mends it at its end.
+    fn human(&self, _: Terminal) -> String {
+        self.checks.iter().fold(String::new(), |text, check| {
+            let fix = check.fix.as_ref().map(|fix| format!(" (fix: {fix})")).unwrap_or_default();
+            text + &format!("{:8} {:12} {}{}\n", check.status.as_str(), check.check, plain(&check.message), plain(&fix))
+        })
+    }
+
+    fn failure(&self) -> Option<Error> {
+        let failed: Vec<_> = self.checks.iter().filter(|check| check.status == CheckStatus::Failed).collect();
+        let names: Vec<_> = failed.iter().map(|check| check.check.clone()).collect();
+        let fix = failed.iter().find_map(|check| check.fix.clone());
+        let error = Error::new(ErrorCode::Unhealthy, format!("something does not work: {}", names.join(", ")))
+            .detail("failed", names)
+            .hint(fix.unwrap_or_else(|| "read what the checks say".to_owned()));
+        (!failed.is_empty()).then_some(error)
+    }
+}
+
+impl Human for PruneReport {
+    /// A line a thing, and what it comes to.
+    fn human(&self, _: Terminal) -> String {
+        let size = |bytes: Option<u64>| bytes.map(|bytes| format!(", {}", bytes_in_words(bytes))).unwrap_or_default();
+        let done = if self.dry_run { "would remove" } else { "removed" };
+        let mut text = String::new();
+        for item in &self.removed {
+            let why = item.reason.replace('_', " ");
+            text += &format!("{done}: {} {} ({why}{})\n", item.kind, plain(&item.id), size(item.bytes));
+        }
+        for item in &self.kept {
+            text += &format!("kept: {} {} ({})\n", item.kind, plain(&item.id), plain(&item.why));
+        }
+        match (self.removed.is_empty(), self.dry_run) {
+            (true, _) if self.kept.is_empty() && self.failure().is_none() => "nothing is left over\n".to_owned(),
+            (true, _) => text,
+            (false, true) => text + &format!("it would free {}\n", bytes_in_words(self.reclaimed_bytes)),
+            (false, false) => text + &format!("freed: {}\n", bytes_in_words(self.reclaimed_bytes)),
+        }
+    }
+
+    fn failure(&self) -> Option<Error> {
+        let error = Error::new(ErrorCode::Partial, "not everything that nothing uses could be removed")
+            .detail("removed", json!(self.removed))
+            .detail("kept", json!(self.kept))
+            .detail("failed", json!(self.failed))
+            .hint("mend the cause and run again: agent-workspace prune");
+        let said =
+            |error: Error, item: &LeftUnremoved| error.cause(format!("{} {}: {}", item.kind, item.id, item.message));
+        let error = self.unfinished.iter().fold(error, |error, why| error.cause(why.clone()));
+        (self.unfinished.is_some() || !self.failed.is_empty()).then(|| self.failed.iter().fold(error, said))
     }
 }
 
@@ -248,6 +345,18 @@ mod tests {
         let text = report.human(Terminal::default());
         assert_eq!((text.matches('\n').count(), text.matches('\t').count()), (1, 3), "{text:?}");
         assert!(!text.contains('\u{1b}'));
+    }
+
+    #[test]
+    fn the_line_to_enter_by_cannot_drive_the_terminal() {
+        let transport = Transport {
+            exec: Vec::new(),
+            tty: ["docker", "exec", "-w", "/work/o/\u{1b}[2Jit's"].map(str::to_owned).to_vec(),
+            user: "agent".to_owned(),
+            workdir: "/work".to_owned(),
+            quoting: agent_workspace_contract::Quoting::Argv,
+        };
+        assert_eq!(enter_line(&transport), r"docker exec -w '/work/o/ [2Jit'\''s' sh");
     }
 
     #[test]

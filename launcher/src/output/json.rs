@@ -20,7 +20,7 @@ pub(super) fn write(document: &impl Serialize) -> Result<()> {
 ///
 /// # Errors
 /// `internal` when the document cannot be JSON, which would be a defect.
-pub(super) fn line(document: &impl Serialize) -> Result<String> {
+pub(crate) fn line(document: &impl Serialize) -> Result<String> {
     let broken = |cause: String| Error::new(ErrorCode::Internal, "the document could not be encoded").cause(cause);
     let mut bytes = Vec::with_capacity(1024);
     let mut serializer = serde_json::Serializer::with_formatter(&mut bytes, Ascii);

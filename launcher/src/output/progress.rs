@@ -120,9 +120,10 @@ impl Progress {
         write(&format!("{}{text}", self.cleared()));
     }
 
+    /// A line for people. Warnings and notes may hold names that were chosen inside a workspace.
     fn say(&self, line: &str) {
         if !self.quiet {
-            write(&format!("{}{line}\n", self.cleared()));
+            write(&format!("{}{}\n", self.cleared(), printable(line)));
         }
     }
 

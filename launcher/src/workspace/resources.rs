@@ -174,6 +174,39 @@ pub fn timeout(text: &str) -> Result<std::time::Duration> {
     Ok(if unit == 0 { std::time::Duration::from_millis(count) } else { std::time::Duration::from_secs(count * unit) })
 }
 
+/// A number of bytes as people write it, in powers of 1024.
+pub fn bytes_in_words(bytes: u64) -> String {
+    let unit = [("GiB", 30), ("MiB", 20), ("KiB", 10)].into_iter().find(|(_, bits)| bytes >> bits > 0);
+    match unit {
+        // One digit after the point, cut and not rounded.
+        Some((unit, bits)) => {
+            let tenths = ((bytes & ((1 << bits) - 1)) * 10) >> bits;
+            format!("{}.{tenths} {unit}", bytes >> bits)
+        }
+        None => format!("{bytes} bytes"),
+    }
+}
+
+/// Reads `--older-than`: seconds, or a number with `s`, `m`, `h` or `d`; zero means whatever its age.
+///
+/// # Errors
+/// `usage` when it is not an age.
+pub fn age(text: &str) -> Result<std::time::Duration> {
+    let wrong = || {
+        usage(format!("--older-than {text:?} is not an age")).hint("for example: --older-than 2h or --older-than 7d")
+    };
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let unit = match &text[digits.len()..] {
+        "" | "s" => 1,
+        "m" => 60,
+        "h" => 3600,
+        "d" => 86400,
+        _ => return Err(wrong()),
+    };
+    let count = digits.parse::<u64>().ok().filter(|count| *count <= 1_000_000_000).ok_or_else(wrong)?;
+    Ok(std::time::Duration::from_secs(count * unit))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -186,6 +219,16 @@ mod tests {
         assert_eq!(timeout("90").unwrap().as_secs(), 90);
         assert_eq!(timeout("5m").unwrap().as_secs(), 300);
         assert_eq!(timeout("250ms").unwrap().as_millis(), 250);
+        assert_eq!(
+            ["0", "90s", "5m", "2h", "7d"].map(|text| age(text).unwrap().as_secs()),
+            [0, 90, 300, 7200, 604_800]
+        );
+    }
+
+    #[test]
+    fn bytes_are_written_in_the_largest_unit_that_fits() {
+        let said = [0, 1023, 1024, 1536 << 10, 5 << 30, u64::MAX].map(bytes_in_words);
+        assert_eq!(said, ["0 bytes", "1023 bytes", "1.0 KiB", "1.5 MiB", "5.0 GiB", "17179869183.9 GiB"]);
     }
 
     #[test]
@@ -198,6 +241,9 @@ mod tests {
         }
         for text in ["", "0", "-3", "5d", "x", "1.5s"] {
             assert!(timeout(text).is_err(), "{text}");
+        }
+        for text in ["", "-3", "5w", "x", "1.5h", "250ms", "9999999999d"] {
+            assert!(age(text).is_err(), "{text}");
         }
         for text in ["", "container:abc", "a b", "-x"] {
             assert!(network(text).is_err(), "{text}");

@@ -60,7 +60,7 @@ fn remove(socket: &str, name: &str, look: bool) -> Result<()> {
     let container = id_in(&found)?.to_owned();
     if look {
         let body = format!(
-            r#"{{"AttachStdout":true,"AttachStderr":true,"User":"agent","Cmd":["sh","-c",{},"agent-workspace","/work","/work","/home/agent"]}}"#,
+            r#"{{"AttachStdout":true,"AttachStderr":true,"User":"agent","Cmd":["sh","-c",{},"agent-workspace","/work","/home/agent","",""]}}"#,
             quoted(UNSAVED_WORK)
         );
         let made = engine.ask("POST", &format!("/containers/{container}/exec"), &body)?;

@@ -20,6 +20,9 @@ pub struct Container {
     pub(super) image: String,
     pub(super) user: String,
     pub(super) mounts: Vec<(String, String)>,
+    pub(super) env: Vec<String>,
+    /// Folders of the host: where from, where to, and whether they can be written.
+    pub(super) binds: Vec<(String, String, bool)>,
     pub(super) network: Option<String>,
     joined: Vec<String>,
     abandoned: bool,
@@ -37,6 +40,8 @@ impl Container {
             image: "postgres:16".to_owned(),
             user: String::new(),
             mounts: Vec::new(),
+            env: Vec::new(),
+            binds: Vec::new(),
             network: None,
             joined: Vec::new(),
             abandoned: false,
@@ -46,9 +51,12 @@ impl Container {
 
     /// A running workspace of the default prefix, as this launcher makes them without a repository.
     pub fn workspace(short: &str) -> Self {
-        Self::unmarked(&format!("agent-ws-{short}"))
-            .label("agent-kit.workspace", "1")
-            .label("agent-workspace.ready", "1")
+        Self::old_workspace(short).label("agent-workspace.version", "0").label("agent-workspace.ready", "1")
+    }
+
+    /// A running workspace of the default prefix, as the first launcher made them.
+    pub fn old_workspace(short: &str) -> Self {
+        Self::unmarked(&format!("agent-ws-{short}")).label("agent-kit.workspace", "1")
     }
 
     /// A running workspace of a launcher that set no labels: its name and its volumes say what it is.
@@ -66,10 +74,38 @@ impl Container {
         self
     }
 
+    /// The same with a variable more.
+    #[must_use]
+    pub fn env(mut self, line: &str) -> Self {
+        self.env.push(line.to_owned());
+        self
+    }
+
+    /// The same with a folder of the host in it.
+    #[must_use]
+    pub fn bind(mut self, source: &str, target: &str, writable: bool) -> Self {
+        self.binds.push((source.to_owned(), target.to_owned(), writable));
+        self
+    }
+
     /// The same in another state.
     #[must_use]
     pub fn state(mut self, state: &str) -> Self {
         state.clone_into(&mut self.state);
+        self
+    }
+
+    /// The same with a volume more.
+    #[must_use]
+    pub fn mounting(mut self, volume: &str, at: &str) -> Self {
+        self.mounts.push((volume.to_owned(), at.to_owned()));
+        self
+    }
+
+    /// The same without any volume, as some launchers made them.
+    #[must_use]
+    pub fn without_volumes(mut self) -> Self {
+        self.mounts.clear();
         self
     }
 
@@ -101,20 +137,30 @@ impl Container {
     }
 
     fn mounts(&self) -> Value {
-        self.mounts
+        let volumes = self
+            .mounts
             .iter()
-            .map(|(volume, target)| json!({ "Type": "volume", "Name": volume, "Destination": target, "RW": true }))
-            .collect()
+            .map(|(volume, target)| json!({ "Type": "volume", "Name": volume, "Destination": target, "RW": true }));
+        let binds = self
+            .binds
+            .iter()
+            .map(|(from, to, rw)| json!({ "Type": "bind", "Source": from, "Destination": to, "RW": rw }));
+        volumes.chain(binds).collect()
+    }
+
+    /// When it was made, where the launcher's own label says it; others were made long ago.
+    fn made(&self) -> Option<&str> {
+        let made = self.labels.as_ref()?.get("agent-kit.created-at")?;
+        made.ends_with('Z').then_some(made)
     }
 
     /// What the engine says of it when it is asked for.
     pub(super) fn inspected(&self) -> Value {
-        // The launcher's own label says when it was made; others were made long ago.
-        let made = self.labels.as_ref().and_then(|labels| labels.get("agent-kit.created-at"));
-        let made = made.filter(|made| made.ends_with('Z')).map_or("2026-01-22T08:46:52.123456789Z", String::as_str);
+        let made = self.made().unwrap_or("2026-01-22T08:46:52.123456789Z");
         json!({
             "Id": self.id, "Name": format!("/{}", self.name), "Created": made,
-            "Config": { "Image": self.image, "User": self.user, "Labels": self.labels },
+            "Config": { "Image": self.image, "User": self.user, "Env": self.env, "Labels": self.labels },
+            "Image": format!("sha256:{}", self.image),
             "State": { "Status": self.state, "ExitCode": 0 },
             "Mounts": self.mounts(),
         })

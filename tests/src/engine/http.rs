@@ -31,6 +31,7 @@ impl Request {
         let method = words.next().unwrap_or_default().to_owned();
         let target = words.next().unwrap_or_default().to_owned();
         let mut length = 0;
+        let mut chunked = false;
         loop {
             let mut header = String::new();
             stream.read_line(&mut header)?;
@@ -38,9 +39,19 @@ impl Request {
             if name.eq_ignore_ascii_case("content-length") {
                 length = value.trim().parse().expect("the client says how long its body is");
             }
+            chunked |= name.eq_ignore_ascii_case("transfer-encoding");
         }
         let mut body = vec![0; length];
         stream.read_exact(&mut body)?;
+        while chunked {
+            let mut size = String::new();
+            stream.read_line(&mut size)?;
+            let size = usize::from_str_radix(size.trim(), 16).unwrap_or_default();
+            let mut chunk = vec![0; size + 2];
+            stream.read_exact(&mut chunk)?;
+            body.extend_from_slice(&chunk[..size]);
+            chunked = size > 0;
+        }
         let (path, query) = target.split_once('?').unwrap_or((&target, ""));
         Ok(Some(Self { method, path: path.to_owned(), query: decoded(query), body, stdin: Vec::new() }))
     }
@@ -81,6 +92,8 @@ pub(super) enum Answer {
     Json(u16, Value),
     /// A status alone.
     Empty(u16),
+    /// A tar.
+    Tar(Vec<u8>),
     /// Lines of JSON, as they come.
     Lines(Vec<Value>),
     /// The connection becomes the streams of the exec of this id.
@@ -101,6 +114,7 @@ impl Answer {
                 format!("HTTP/1.1 {status} Done\r\nApi-Version: {api}\r\n\r\n").into_bytes()
             }
             Self::Empty(status) => whole(*status, Some(api), "application/json", b""),
+            Self::Tar(tar) => whole(200, Some(api), "application/x-tar", tar),
             Self::Lines(lines) => {
                 let mut bytes =
                     format!("HTTP/1.1 200 OK\r\nApi-Version: {api}\r\nTransfer-Encoding: chunked\r\n\r\n").into_bytes();

@@ -1,6 +1,7 @@
 //! What an engine holds, and what it answers to those who ask for it.
 
 use std::collections::BTreeMap;
+use std::time::SystemTime;
 
 use serde_json::{Value, json};
 
@@ -8,8 +9,18 @@ use super::container::Container;
 use super::guest::{Reply, Script};
 use super::http::{Answer, Request};
 
+/// Networks that every engine has.
+const BUILT_IN_NETWORKS: [&str; 3] = ["bridge", "host", "none"];
+
 /// Second of the epoch at which the first container is made; each later one is a second younger.
 const BEGINNING: i64 = 1_769_071_612;
+
+/// When what tests put there was made.
+const LONG_AGO: &str = "2026-01-22T08:46:52Z";
+/// What each volume takes.
+pub const VOLUME_BYTES: u64 = 4096;
+/// What each container has written.
+pub const CONTAINER_BYTES: u64 = 512;
 
 /// A volume.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,6 +29,8 @@ pub struct Volume {
     pub name: String,
     /// Its labels.
     pub labels: BTreeMap<String, String>,
+    /// When it was made, as engines write it.
+    pub created: String,
 }
 
 /// An image that is local.
@@ -58,6 +71,10 @@ pub(super) struct World {
     pub(super) build_failure: Option<String>,
     pub(super) execs: BTreeMap<String, Exec>,
     pub(super) replies: BTreeMap<Script, Reply>,
+    /// What is in every container, by path: a tar.
+    pub(super) archives: BTreeMap<String, Vec<u8>>,
+    /// The version of the API.
+    pub(super) api: String,
     /// Names by id, also of containers that are gone.
     pub(super) names: BTreeMap<String, String>,
     made: usize,
@@ -77,7 +94,8 @@ impl World {
     /// Makes a volume, unless there is one: labels come only on what is made.
     pub(super) fn add_volume(&mut self, name: &str, labels: BTreeMap<String, String>) {
         if self.volumes.iter().all(|volume| volume.name != name) {
-            self.volumes.push(Volume { name: name.to_owned(), labels });
+            let created = LONG_AGO.to_owned();
+            self.volumes.push(Volume { name: name.to_owned(), labels, created });
         }
     }
 
@@ -100,6 +118,16 @@ impl World {
             ("GET", ["containers", name, "json"]) => {
                 self.with(name, |container| Answer::Json(200, container.inspected()))
             }
+            ("GET", ["containers", name, "archive"]) => match self.archives.get(request.parameter("path")).cloned() {
+                _ if self.place(name).is_none() => Answer::refusal(404, &format!("No such container: {name}")),
+                Some(tar) => Answer::Tar(tar),
+                None => Answer::refusal(404, "Could not find the file in the container"),
+            },
+            ("HEAD", ["containers", name, "archive"]) => {
+                let is_there = self.place(name).is_some() && self.archives.contains_key(request.parameter("path"));
+                Answer::Empty(if is_there { 200 } else { 404 })
+            }
+            ("PUT", ["containers", name, "archive"]) => self.with(name, |_| Answer::Empty(200)),
             ("POST", ["containers", name, verb]) if *verb != "exec" => self.act(name, verb),
             ("DELETE", ["containers", name]) => self.remove(name, request.parameter("force") == "true"),
             ("POST", ["containers", name, "exec"]) => self.create_exec(name, &request.json()),
@@ -111,7 +139,18 @@ impl World {
                 None => Answer::refusal(404, &format!("No such exec instance: {id}")),
             },
             ("GET", ["volumes"]) => self.list_volumes(request),
+            ("GET", ["volumes", name]) => match self.volumes.iter().find(|volume| volume.name == *name) {
+                Some(volume) => Answer::Json(200, json!({ "Name": volume.name, "Labels": volume.labels })),
+                None => Answer::refusal(404, &format!("get {name}: no such volume")),
+            },
             ("DELETE", ["volumes", name]) => self.remove_volume(name),
+            ("GET", ["version"]) => Answer::Json(
+                200,
+                json!({ "Version": "20.10.24", "ApiVersion": self.api, "Os": "linux", "Arch": "amd64" }),
+            ),
+            ("GET", ["info"]) => Answer::Json(200, json!({ "DockerRootDir": "/" })),
+            ("GET", ["system", "df"]) => self.disk_usage(),
+            ("GET", ["images", .., "json"]) => self.inspect_image(&request.path),
             ("POST", ["images", "create"]) => self.pull(request),
             ("POST", ["build"]) => self.build(request),
             _ => Answer::refusal(404, "page not found"),
@@ -140,7 +179,7 @@ impl World {
     fn create(&mut self, request: &Request) -> Answer {
         let name = request.parameter("name").to_owned();
         let body = request.json();
-        let image = body["Image"].as_str().unwrap_or_default().to_owned();
+        let image = body["Image"].as_str().unwrap_or_default().trim_start_matches("sha256:").to_owned();
         let Some(Image { user, labels: of_image }) = self.images.get(&image).cloned() else {
             return Answer::refusal(404, &format!("No such image: {image}"));
         };
@@ -152,11 +191,26 @@ impl World {
             );
             return Answer::refusal(409, &message);
         }
-        let mut mounts = Vec::new();
+        let (mut mounts, mut binds) = (Vec::new(), Vec::new());
         for mount in body["HostConfig"]["Mounts"].as_array().into_iter().flatten() {
-            let volume = mount["Source"].as_str().unwrap_or_default();
-            self.add_volume(volume, map(&mount["VolumeOptions"]["Labels"]));
-            mounts.push((volume.to_owned(), mount["Target"].as_str().unwrap_or_default().to_owned()));
+            let source = mount["Source"].as_str().unwrap_or_default();
+            let target = mount["Target"].as_str().unwrap_or_default().to_owned();
+            if mount["Type"] == "bind" {
+                if !std::path::Path::new(source).exists() {
+                    let message = "invalid mount config for type \"bind\": bind source path does not exist: ";
+                    return Answer::refusal(400, &format!("{message}{source}"));
+                }
+                binds.push((source.to_owned(), target, mount["ReadOnly"] != true));
+                continue;
+            }
+            let before = self.volumes.len();
+            self.add_volume(source, map(&mount["VolumeOptions"]["Labels"]));
+            if let (Some(made), Some(now)) =
+                (self.volumes.get_mut(before), body["Labels"]["agent-kit.created-at"].as_str())
+            {
+                now.clone_into(&mut made.created);
+            }
+            mounts.push((source.to_owned(), target));
         }
         let mut labels = of_image;
         labels.extend(map(&body["Labels"]));
@@ -166,8 +220,12 @@ impl World {
         container.image = image;
         container.user = body["User"].as_str().map_or(user, str::to_owned);
         container.mounts = mounts;
+        container.binds = binds;
+        container.env = texts(&body["Env"]);
         container.network = body["HostConfig"]["NetworkMode"].as_str().map(str::to_owned);
         self.add(container);
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
+        self.containers[0].created = i64::try_from(now).unwrap_or_default();
         Answer::Json(201, json!({ "Id": self.containers[0].id, "Warnings": [] }))
     }
 
@@ -184,7 +242,11 @@ impl World {
                 ("start", "paused") => Answer::refusal(409, "cannot start a paused container, try unpause instead"),
                 ("start", _) => {
                     // Engines look for a network when a container starts and not when it is made.
-                    match container.network.clone().filter(|network| !networks.contains(network)) {
+                    match container
+                        .network
+                        .clone()
+                        .filter(|network| !BUILT_IN_NETWORKS.contains(&network.as_str()) && !networks.contains(network))
+                    {
                         Some(network) => Answer::refusal(404, &format!("network {network} not found")),
                         None => turn("running"),
                     }
@@ -192,6 +254,8 @@ impl World {
                 ("unpause", "paused") => turn("running"),
                 ("unpause", _) => Answer::refusal(500, &format!("Container {name} is not paused")),
                 ("stop", _) => turn("exited"),
+                ("pause", "running") => turn("paused"),
+                ("pause", _) => Answer::refusal(409, &format!("Container {name} is not running")),
                 _ => Answer::refusal(404, "page not found"),
             }
         })
@@ -250,6 +314,12 @@ impl World {
         let container = self.containers.iter_mut().find(|other| other.name == container);
         match (script, container) {
             (Script::Joined, Some(container)) => container.joined(&argv[4], &argv[6]),
+            (Script::Clone, _) => {
+                // A clone that is whole leaves itself, and the mark that the workspace is finished.
+                let marks = [format!("{}/.git", argv[5]), argv[12].clone()];
+                self.archives.extend(marks.map(|path| (path, Vec::new())));
+                Reply::good(&argv)
+            }
             _ => Reply::good(&argv),
         }
     }
@@ -257,21 +327,49 @@ impl World {
     fn list_volumes(&self, request: &Request) -> Answer {
         let filters = filters(request);
         let names = texts(&filters["name"]);
+        let mounted = |name: &str| {
+            self.containers.iter().any(|container| container.mounts.iter().any(|(volume, _)| volume == name))
+        };
+        let dangling = texts(&filters["dangling"]) == ["true"];
         let meets = |volume: &&Volume| {
-            has_labels(&volume.labels, &filters["label"])
+            !(dangling && mounted(&volume.name))
+                && has_labels(&volume.labels, &filters["label"])
                 && (names.is_empty() || names.iter().any(|name| volume.name.contains(name.as_str())))
         };
         let rows: Vec<Value> = self
             .volumes
             .iter()
             .filter(meets)
-            .map(|volume| json!({ "Name": volume.name, "Driver": "local", "Labels": volume.labels }))
+            .map(|volume| json!({ "Name": volume.name, "Driver": "local", "Labels": volume.labels, "CreatedAt": volume.created }))
             .collect();
         // An engine says null when there is none.
         Answer::Json(
             200,
             json!({ "Volumes": if rows.is_empty() { Value::Null } else { rows.into() }, "Warnings": null }),
         )
+    }
+
+    fn disk_usage(&self) -> Answer {
+        let size = json!({ "Size": VOLUME_BYTES, "RefCount": 0 });
+        let volumes = self.volumes.iter();
+        let volumes: Vec<Value> =
+            volumes.map(|volume| json!({ "Name": volume.name, "Labels": volume.labels, "UsageData": size })).collect();
+        let containers = self.containers.iter();
+        let containers: Vec<Value> = containers
+            .map(|container| json!({ "Names": [format!("/{}", container.name)], "SizeRw": CONTAINER_BYTES }))
+            .collect();
+        Answer::Json(200, json!({ "LayersSize": 0, "Volumes": volumes, "Containers": containers }))
+    }
+
+    fn inspect_image(&self, path: &str) -> Answer {
+        let name = path.trim_start_matches("/images/").trim_end_matches("/json");
+        match self.images.get(name) {
+            Some(image) => {
+                let config = json!({ "Labels": image.labels });
+                Answer::Json(200, json!({ "Id": "sha256:0123456789abcdef", "Created": LONG_AGO, "Config": config }))
+            }
+            None => Answer::refusal(404, &format!("No such image: {name}")),
+        }
     }
 
     fn remove_volume(&mut self, name: &str) -> Answer {
@@ -355,4 +453,22 @@ fn has_labels(labels: &BTreeMap<String, String>, wanted: &Value) -> bool {
         Some((key, value)) => labels.get(key).is_some_and(|is| is == value),
         None => labels.contains_key(wanted),
     })
+}
+
+/// A tar with these files.
+///
+/// # Panics
+/// Never: it is made in memory.
+pub fn tar_of(files: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut archive = tar::Builder::new(Vec::new());
+    for (path, content) in files {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(content.len() as u64);
+        header.set_mode(0o644);
+        // By hand, as the crate refuses paths that lead out.
+        header.as_mut_bytes()[..path.len()].copy_from_slice(path.as_bytes());
+        header.set_cksum();
+        archive.append(&header, *content).expect("memory takes it");
+    }
+    archive.into_inner().expect("memory takes it")
 }

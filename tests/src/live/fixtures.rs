@@ -15,6 +15,8 @@ pub enum Image {
     Entrypoint,
     /// One program and no shell.
     NoShell,
+    /// The agent image with gh, and with a zsh that sources `codex.zsh` from the secrets.
+    Tools,
 }
 
 impl Image {
@@ -26,6 +28,7 @@ impl Image {
             Self::Debian => "DEBIAN_IMAGE",
             Self::Entrypoint => "ENTRYPOINT_IMAGE",
             Self::NoShell => "NOSHELL_IMAGE",
+            Self::Tools => "TOOLS_IMAGE",
         })
     }
 }

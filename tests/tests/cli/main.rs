@@ -5,6 +5,7 @@ mod field;
 mod forms;
 mod help;
 mod schema;
+mod security;
 mod usage;
 
 use agent_workspace_tests::{Document, Launcher};

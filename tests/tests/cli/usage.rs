@@ -34,7 +34,12 @@ fn every_wrong_command_line_is_a_usage_error_with_a_hint() {
         &["create", "o/r", "--tunnel"],
         &["create", "o/r", "--secrets-mount", "/x"],
         &["create", "o/r", "--codex-profile", "p"],
+        &["create", "o/r", "--secrets-readonly"],
+        &["create", "o/r", "--codex-profile", "p", "--no-secrets"],
         &["tunnel", "a"],
+        &["doctor", "a"],
+        &["prune", "a"],
+        &["prune", "--older-than", "5w"],
         &["ls", "--timeout", "soon"],
         &["--supports", "a", "--requires", "b"],
         &["--version", "--supports", "a"],
@@ -98,12 +103,7 @@ fn what_can_only_be_asked_is_an_error_that_names_the_flag() {
 
 #[test]
 fn what_this_version_cannot_do_is_unsupported_and_not_wrong() {
-    for args in [
-        &["create", "o/r", "--secrets-dir", "/x"][..],
-        &["create", "o/r", "--setup-git"],
-        &["create", "o/r", "--backend", "vm"],
-        &["ls", "--backend", "host"],
-    ] {
+    for args in [&["create", "o/r", "--backend", "vm"][..], &["ls", "--backend", "host"]] {
         fails(args, 9, "unsupported");
     }
     let ran = Launcher::new(["ls"]).json().env("AGENT_WORKSPACE_BACKEND", "vm").run().expect(9);

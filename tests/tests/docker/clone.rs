@@ -91,10 +91,10 @@ fn a_clone_goes_where_dir_says_and_never_over_something_else() {
     assert_eq!(taken.text("/error/details/path"), "/work/taken");
     assert_eq!(live.inside("dir", "ls /work/taken"), "file");
 
-    live.inside("dir", "git -C /work/src/hello remote set-url origin https://user:secret@git.test/acme/other.git");
+    live.inside("dir", "git -C /work/src/hello remote set-url origin https://user:hunter2@git.test/acme/other.git");
     let other = live.create("acme/hello --name dir --dir src/hello").fails(4, "spec_conflict");
     assert!(other.text("/error/message").contains("https://git.test/acme/other.git"), "{}", other.0);
-    assert!(!other.0.to_string().contains("secret"));
+    assert!(!other.0.to_string().contains("hunter2"));
 
     // Where the user may not write.
     live.create("acme/hello --name dir --dir /etc/hello").fails(1, "guest_failed");
@@ -155,7 +155,7 @@ fn a_private_repository_wants_the_right_token() {
     };
     let token = token();
 
-    let without = create("without", &[]).fails(6, "git_auth_failed");
+    let without = create("without", &[]).fails(6, "git_auth_missing");
     assert!(without.text("/error/hint").contains("GH_TOKEN"), "{}", without.0);
     let wrong = create("wrong", &[("GH_TOKEN", "not-it")]).fails(6, "git_auth_failed");
     assert!(wrong.text("/error/message").contains("refused the token"), "{}", wrong.0);
@@ -181,21 +181,54 @@ fn a_private_repository_wants_the_right_token() {
 fn failures_of_git_have_codes_and_leave_nothing_behind() {
     let live = Live::new();
     // Without a token the server does not say whether there is such a repository; with one it does.
-    live.create("acme/nosuch --name x").fails(6, "git_auth_failed");
+    let missing = live.create("acme/nosuch --name x").fails(6, "git_auth_missing");
+    assert!(missing.text("/error/message").contains("or there is no such repository"), "{}", missing.0);
     live.nothing_is_left();
     let create = |line: &str| Answer::to(&live.creating(Image::Agent, line).env("GH_TOKEN", token()));
-    create("acme/nosuch --name x").fails(3, "repo_not_found");
+    let hidden = create("acme/nosuch --name x").fails(3, "repo_not_found");
+    assert!(hidden.text("/error/message").contains("or hides it"), "{}", hidden.0);
     live.nothing_is_left();
     let failed = live.create("https://nosuch.test/acme/hello --name x").fails(7, "git_unreachable");
     assert_eq!(failed.at("/error/retryable"), true);
     live.nothing_is_left();
     live.create("https://git.test:444/acme/hello --name x").fails(7, "git_unreachable");
     live.nothing_is_left();
-    // An authority that the image does not trust: the engine's own name for the server is on no certificate.
+    // The engine's own name for the server is on no certificate; and an image that does not know the authority.
     let server = network();
-    let failed = live.create(&format!("https://{server}/acme/hello --name x")).fails(1, "clone_failed");
+    let failed = live.create(&format!("https://{server}/acme/hello --name x")).fails(6, "git_untrusted");
     assert!(failed.text("/error/hint").contains("certificate"), "{}", failed.0);
     live.nothing_is_left();
+    let agent_image = concat!("agent-workspace:", env!("CARGO_PKG_VERSION"));
+    let untrusting = live.launcher(&format!("create acme/hello --name x --image {agent_image} --network {server}"));
+    let failed = Answer::to(&untrusting.env("GH_TOKEN", token())).fails(6, "git_untrusted");
+    assert!(failed.text("/error/causes/0").contains("certificate"), "{}", failed.0);
+    live.nothing_is_left();
+}
+
+#[test]
+#[ignore = "drives a real engine: run ./dev test"]
+fn hooks_of_a_clone_do_not_run_beside_the_token() {
+    let live = Live::new();
+    let repository = live.repository("hooks").private();
+    let create = |line: &str| {
+        let line = format!("{} --name hooks {line}", repository.slug());
+        Answer::to(&live.creating(Image::Agent, &line).env("GH_TOKEN", token())).ok()
+    };
+    create("");
+    // What the agent inside can leave in the clone: each says that it ran, and a helper would be told the token.
+    let trap = "cd /work/$1
+        printf '#!/bin/sh\necho ran \"$0\" >>/tmp/ran\ncat >>/tmp/ran\n' >/tmp/trap; chmod +x /tmp/trap
+        for hook in post-checkout reference-transaction post-index-change; do cp /tmp/trap .git/hooks/$hook; done
+        git config core.fsmonitor /tmp/trap
+        git config credential.helper /tmp/trap
+        git config credential.https://git.test/$1.git.helper /tmp/trap
+        git checkout -q -b mine; test -s /tmp/ran; rm /tmp/ran";
+    live.inside("hooks", &trap.replace("$1", repository.slug()));
+    repository.branch("since");
+    create("--ref since");
+    let at = live.inside("hooks", &format!("git -C /work/{} branch --show-current", repository.slug()));
+    assert_eq!(at, "since", "it was fetched with the token");
+    assert_eq!(live.inside("hooks", "cat /tmp/ran 2>/dev/null || true"), "");
 }
 
 #[test]

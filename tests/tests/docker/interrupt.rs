@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use agent_workspace_tests::Document;
-use agent_workspace_tests::live::{Answer, Image, Live, Repository, Running, Terminal, docker, try_docker, until};
+use agent_workspace_tests::live::{
+    Answer, FaultProxy, Image, Live, Repository, Running, Terminal, Wrong, docker, try_docker, until,
+};
 use rustix::process::Signal;
 use serde_json::json;
 
@@ -37,6 +39,46 @@ fn a_signal_takes_back_what_was_made() {
         let document = clone.answer().within(Duration::from_secs(20)).fails(exit, code);
         assert_eq!(document.at("/error/retryable"), false);
         live.nothing_is_left();
+    }
+}
+
+#[test]
+#[ignore = "drives a real engine: run ./dev test"]
+fn a_signal_in_any_phase_takes_back_what_this_call_made_and_only_that() {
+    let live = Live::new();
+    let line = "acme/hello --name phase --tunnel-detach";
+    live.create("--no-clone --name phase").ok();
+    live.inside("phase", "echo mine >/work/mine.txt");
+    live.json("rm phase --keep-volumes").ok();
+    let kept = live.volumes();
+    let whole = FaultProxy::watching(live.folder());
+    Answer::to(&live.creating(Image::Agent, line).env("DOCKER_HOST", whole.address())).ok();
+    let of_tunnel = whole.requests().len() - 2;
+    live.json("rm phase --keep-volumes").ok();
+    live.inside_volume(&kept[1], "rm -r acme");
+
+    for number in 1..=whole.requests().len() {
+        let (signal, exit, code) =
+            if number % 2 == 0 { (Signal::INT, 130, "interrupted") } else { (Signal::TERM, 143, "terminated") };
+        let engine = FaultProxy::with(live.folder(), Wrong::Stall, number);
+        let create = Running::start(&live.creating(Image::Agent, line).json().env("DOCKER_HOST", engine.address()));
+        until("it comes to the request", || engine.struck());
+        create.signal(signal);
+        let document = create.answer().fails(exit, code);
+        assert!(document.0.pointer("/error/details/left_behind").is_none(), "{number}: {}", document.0);
+        if number < of_tunnel {
+            assert_eq!((live.containers(), live.volumes()), (vec![], kept.clone()), "{number}: {}", document.0);
+            // A clone that had ended is whole, and the next create takes it for its own; of one that had not, nothing is.
+            let ended = number == of_tunnel - 1;
+            let left = live.inside_volume(&kept[1], "ls -A; rm -rf acme");
+            assert_eq!(left, if ended { "acme\nmine.txt" } else { "mine.txt" }, "{number}: {}", document.0);
+        } else {
+            // The workspace was finished; only its tunnel was not.
+            assert_eq!(document.text("/error/details/workspace"), live.full("phase"));
+            assert_eq!(live.inside("phase", "cat /work/mine.txt; pgrep -fa '[c]ode tunnel' || true"), "mine");
+            live.json("rm phase --keep-volumes").ok();
+            live.inside_volume(&kept[1], "rm -rf acme");
+        }
     }
 }
 
@@ -284,7 +326,7 @@ fn a_create_that_fails_leaves_volumes_that_were_there_before() {
     live.create("--no-clone --name kept").ok();
     live.inside("kept", "echo mine >/work/mine.txt");
     live.json("rm kept --keep-volumes").ok();
-    Answer::to(&live.creating(Image::Agent, "acme/nosuch --name kept")).fails(6, "git_auth_failed");
+    Answer::to(&live.creating(Image::Agent, "acme/nosuch --name kept")).fails(6, "git_auth_missing");
     assert_eq!(live.containers(), [""; 0]);
     assert_eq!(live.volumes().len(), 2);
     live.create("--no-clone --name kept").ok();

@@ -1,119 +1,6 @@
-//! The connection to the engine breaks at every request in turn: before the engine gets it, and after it was done and
-//! the answer is lost.
+//! The engine is not there, or goes away in the middle.
 
-use agent_workspace_tests::live::{Answer, Cut, Forwarder, Image, Live};
-
-/// Runs a line for each request that may be lost, until one run needs fewer. `check` is told what it answered.
-fn for_each_cut(
-    live: &Live,
-    cut: fn(usize) -> Cut,
-    mut run: impl FnMut(&str, usize) -> Answer,
-    mut check: impl FnMut(Answer, usize),
-) {
-    for number in 1..=40 {
-        let engine = Forwarder::cutting(live.folder(), cut(number));
-        let answer = run(engine.address(), number);
-        if engine.requests() < number {
-            // It never came to the request that was to be lost.
-            answer.ok();
-            assert!(number > 3, "a command of {} requests", number - 1);
-            return;
-        }
-        check(answer, number);
-    }
-    panic!("a command of more than forty requests");
-}
-
-fn create_over(live: &Live, cut: fn(usize) -> Cut) {
-    for_each_cut(
-        live,
-        cut,
-        |engine, number| {
-            let launcher =
-                live.creating(Image::Busybox, &format!("--no-clone --name lost{number} --label number={number}"));
-            Answer::to(&launcher.env("DOCKER_HOST", engine))
-        },
-        |answer, number| {
-            // It may have got on without that answer; if not, nothing is left, of the container nor of the volumes.
-            let failed = answer.ran.code != 0;
-            let document = answer.ran.document();
-            if failed {
-                assert_eq!(
-                    (answer.ran.code, document.error_code()),
-                    (7, "engine_unavailable"),
-                    "{number}: {}",
-                    document.0
-                );
-                let left: Vec<String> = [live.containers(), live.volumes()].concat();
-                let left: Vec<&String> = left.iter().filter(|name| name.contains(&format!("lost{number}"))).collect();
-                assert!(left.is_empty(), "request {number}: {left:?}; {}", document.0);
-            }
-        },
-    );
-}
-
-#[test]
-#[ignore = "drives a real engine: run ./dev test"]
-fn a_create_whose_request_is_lost_leaves_nothing() {
-    create_over(&Live::new(), Cut::Before);
-}
-
-#[test]
-#[ignore = "drives a real engine: run ./dev test"]
-fn a_create_whose_answer_is_lost_leaves_nothing() {
-    create_over(&Live::new(), Cut::After);
-}
-
-fn rm_over(live: &Live, cut: fn(usize) -> Cut) {
-    live.create_from(Image::Busybox, "--no-clone --name lost").ok();
-    for_each_cut(
-        live,
-        cut,
-        |engine, _| Answer::to(&live.launcher("rm lost").env("DOCKER_HOST", engine)),
-        |answer, number| {
-            let document = answer.ran.document();
-            assert!([0, 7, 8].contains(&answer.ran.code), "request {number}: {}", document.0);
-            // Whatever is left of it can be removed by the same command, and made again for the next time.
-            let again = live.json("rm lost --force --if-exists").ok();
-            assert_eq!(again.at("/failed"), &serde_json::json!([]));
-            live.nothing_is_left();
-            live.create_from(Image::Busybox, "--no-clone --name lost").ok();
-        },
-    );
-}
-
-#[test]
-#[ignore = "drives a real engine: run ./dev test"]
-fn an_rm_whose_request_is_lost_can_be_repeated() {
-    rm_over(&Live::new(), Cut::Before);
-}
-
-#[test]
-#[ignore = "drives a real engine: run ./dev test"]
-fn an_rm_whose_answer_is_lost_can_be_repeated() {
-    rm_over(&Live::new(), Cut::After);
-}
-
-#[test]
-#[ignore = "drives a real engine: run ./dev test"]
-fn a_clone_whose_connection_breaks_leaves_nothing() {
-    let live = Live::new();
-    let line = "acme/hello --name lost";
-    let count = Forwarder::unix(live.folder());
-    Answer::to(&live.creating(Image::Agent, line).env("DOCKER_HOST", count.address())).ok();
-    live.json("rm lost").ok();
-    let requests = count.requests();
-    assert!(requests > 3, "{requests}");
-    // The clone is the last of it: an exec made, run, and asked how it ended.
-    for number in requests - 2..=requests {
-        for cut in [Cut::Before, Cut::After] {
-            let engine = Forwarder::cutting(live.folder(), cut(number));
-            let answer = Answer::to(&live.creating(Image::Agent, line).env("DOCKER_HOST", engine.address()));
-            answer.fails(7, "engine_unavailable");
-            live.nothing_is_left();
-        }
-    }
-}
+use agent_workspace_tests::live::{Answer, FaultProxy, Image, Live};
 
 #[test]
 #[ignore = "drives a real engine: run ./dev test"]
@@ -126,5 +13,34 @@ fn an_engine_that_is_not_there_is_named_with_its_address() {
             Answer::to(&live.launcher(verb).env("DOCKER_HOST", address.as_str())).fails(7, "engine_unavailable");
         assert_eq!(document.text("/error/details/address"), address);
         assert_eq!(document.at("/error/retryable"), true);
+    }
+}
+
+#[test]
+#[ignore = "drives a real engine: run ./dev test"]
+fn a_create_whose_engine_goes_away_says_what_it_leaves_and_the_next_one_makes_it_whole() {
+    let live = Live::new();
+    for (image, line) in [(Image::Busybox, "--no-clone --name gone"), (Image::Agent, "acme/hello --name gone")] {
+        let launcher = live.creating(image, line);
+        let whole = FaultProxy::watching(live.folder());
+        Answer::to(&launcher.clone().env("DOCKER_HOST", whole.address())).ok();
+        live.json("rm gone").ok();
+        for number in 1..=whole.requests().len() {
+            let engine = FaultProxy::gone_from(live.folder(), number);
+            let answer = Answer::to(&launcher.clone().env("DOCKER_HOST", engine.address()));
+            let document = answer.fails(7, "engine_unavailable");
+            let left = document.0.pointer("/error/details/left_behind").map(ToString::to_string).unwrap_or_default();
+            assert!(left.contains(&live.full("gone")), "request {number}: {}", document.0);
+            // The first error is the one that is told, and what could not be undone is said after it.
+            assert!(document.text("/error/message").starts_with("could not "), "request {number}: {}", document.0);
+            assert_eq!(live.containers().len(), usize::from(number > 1), "request {number}: {}", document.0);
+
+            let again = Answer::to(&launcher).ok();
+            assert_eq!((again.at("/created"), again.text("/status")), (&(number == 1).into(), "running"));
+            let state = live.inside("gone", "id -un; ls -A /work");
+            assert_eq!(state, if image == Image::Agent { "agent\nacme" } else { "agent" }, "request {number}");
+            live.json("rm gone").ok();
+            live.nothing_is_left();
+        }
     }
 }

@@ -1,10 +1,9 @@
 //! Podman's service in place of Docker's, in folders of its own. Skipped, and said so, where podman cannot run.
 
-use std::io::Write;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
-use agent_workspace_tests::live::{Answer, Image, Live, docker, run_with_input, until};
+use agent_workspace_tests::live::{Answer, Image, Live, docker, run_with_input, skip, until};
 
 struct Podman {
     service: Child,
@@ -73,16 +72,6 @@ fn podman(folder: &std::path::Path) -> Command {
     command
 }
 
-/// Says why the test cannot run, to people and to `./dev test`, which counts it as skipped and not as passed.
-fn skip(reason: &str) {
-    let line = format!("{}\n", reason.trim().replace('\n', " "));
-    let _ = write!(std::io::stderr(), "skipped: {line}");
-    if let Some(file) = std::env::var_os("AGENT_WORKSPACE_TEST_SKIPS") {
-        let appended = std::fs::OpenOptions::new().append(true).open(file);
-        let _ = appended.and_then(|mut file| file.write_all(line.as_bytes()));
-    }
-}
-
 #[test]
 #[ignore = "drives a real engine: run ./dev test"]
 fn a_workspace_lives_under_podman_too() {
@@ -106,6 +95,10 @@ fn a_workspace_lives_under_podman_too() {
     let stopped = json("stop pod").ok();
     assert_eq!((stopped.at("/changed"), stopped.text("/status")), (&serde_json::json!(true), "stopped"));
     assert_eq!(json("stop pod").ok().at("/changed"), false);
+    // Looked into where it stands.
+    let refused = json("rm pod").fails(5, "unsaved_work");
+    assert_eq!(refused.text("/error/details/unsaved/0/path"), "/work/x", "{}", refused.0);
+    assert_eq!(json("describe pod").ok().text("/workspace/status"), "stopped");
     assert_eq!(json("start pod").ok().at("/changed"), true);
     assert_eq!(json("start pod").ok().at("/changed"), false);
     json("rm pod").fails(5, "unsaved_work");

@@ -134,7 +134,8 @@ fn the_token_goes_to_the_repositorys_host_and_to_no_other() {
         Answer::to(&live.creating(Image::Agent, &line).env("GH_TOKEN", token()))
     };
     // The same server by its other name: the submodule is somebody else's there.
-    create("https://other.test/").fails(6, "git_auth_failed");
+    let failed = create("https://other.test/").fails(6, "git_auth_missing");
+    assert!(failed.text("/error/message").contains("the token is for other.test alone"), "{}", failed.0);
     assert!(repository.visitors().contains(&"x-access-token".to_owned()));
     assert!(module.visitors().iter().all(|user| user == "-"), "{:?}", module.visitors());
     live.nothing_is_left();

@@ -83,7 +83,7 @@ fn a_workspace_of_the_first_launcher_lives_on() {
     );
     live.inside_as_root(short, "chown -R agent: /work /home/agent; echo x >/work/octocat/hello/x");
     let refused = live.json(&format!("rm {short}")).fails(5, "unsaved_work");
-    assert_eq!(refused.text("/error/details/unsaved/0/kind"), "changes");
+    assert_eq!(refused.text("/error/details/unsaved/0/kind"), "untracked");
     live.inside_as_root(short, "rm /work/octocat/hello/x");
     let removed = live.json(&format!("rm {short}")).ok();
     assert_eq!(removed.at("/removed").as_array().map(Vec::len), Some(3));
@@ -148,4 +148,17 @@ fn volumes_that_only_resemble_a_workspaces_stay() {
     let mut left = live.volumes();
     left.sort();
     assert_eq!(left, [format!("{name}-data"), format!("{name}-work-home"), format!("{name}-work-work")]);
+
+    // Called exactly like one of ours, and labelled by somebody else.
+    let theirs = ["work", "home", "agent-home"].map(|ending| format!("{}-{ending}", live.full("theirs")));
+    for volume in &theirs {
+        docker(["volume", "create", "--label", "com.docker.compose.project=shop", volume]);
+    }
+    live.json("rm theirs").fails(3, "workspace_not_found");
+    live.json("rm theirs --force").fails(3, "workspace_not_found");
+    live.stranger(Image::Busybox, &format!("--name {} --label agent-kit.workspace=1", live.full("theirs")));
+    let removed = live.json("rm theirs --force").ok();
+    assert_eq!(removed.at("/removed").as_array().map(Vec::len), Some(1), "{}", removed.0);
+    let left = live.volumes();
+    assert!(theirs.iter().all(|volume| left.contains(volume)), "{left:?}");
 }

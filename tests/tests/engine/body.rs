@@ -46,6 +46,76 @@ fn nothing_that_was_not_asked_for_is_limited_or_opened() {
 }
 
 #[test]
+fn standard_walls_leave_a_development_box_its_sudo_and_nothing_it_does_not_need() {
+    for body in [body(&[]), body(&["--isolation", "standard"])] {
+        let host = &body["HostConfig"];
+        assert_eq!(host["CapDrop"], json!(["MKNOD", "NET_RAW", "SETFCAP", "SETPCAP", "SYS_CHROOT"]));
+        assert_eq!(host["PidsLimit"], 4096);
+        for key in ["SecurityOpt", "ReadonlyRootfs", "Tmpfs", "NetworkMode"] {
+            assert!(host.get(key).is_none_or(Value::is_null), "{key}: {host}");
+        }
+    }
+}
+
+#[test]
+fn strict_walls_leave_no_rights_no_root_and_no_network() {
+    let body = body(&["--isolation=strict"]);
+    let host = &body["HostConfig"];
+    assert_eq!(host["CapDrop"], json!(["ALL"]));
+    assert_eq!(host["SecurityOpt"], json!(["no-new-privileges:true"]));
+    assert_eq!((&host["ReadonlyRootfs"], &host["NetworkMode"]), (&json!(true), &json!("none")));
+    assert_eq!(host["PidsLimit"], 4096);
+    let places: Vec<_> = host["Tmpfs"].as_object().expect("folders in memory").keys().collect();
+    assert_eq!(places, ["/run", "/tmp", "/var/tmp"]);
+}
+
+#[test]
+fn no_flag_makes_a_container_privileged_or_mounts_what_it_must_not() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let secrets = folder.path().to_str().expect("temporary folders are UTF-8");
+    let choices: [&[&[&str]]; 5] = [
+        &[&[], &["--isolation", "strict"], &["--isolation", "standard"]],
+        &[&[], &["--network", "lan"], &["--network", "none"]],
+        &[&[], &["--user", "root"], &["--user", "0:0"]],
+        &[&[], &["--secrets-dir", secrets], &["--secrets-dir", secrets, "--secrets-readonly"]],
+        &[&[], &["--cpus", "1", "--memory", "64m", "--label", "a=b"]],
+    ];
+    let mut combinations = vec![Vec::new()];
+    for choice in choices {
+        combinations = combinations
+            .iter()
+            .flat_map(|chosen: &Vec<&str>| choice.iter().map(move |more| [chosen.as_slice(), more].concat()))
+            .collect();
+    }
+    assert_eq!(combinations.len(), 162);
+    let engine = Engine::start();
+    engine.has_network("lan");
+    for flags in combinations {
+        let plan = succeeds(&engine, &[&PLAIN[..], &flags, &["--plan"]].concat());
+        let body = plan.at("/plan/container");
+        let host = body["HostConfig"].as_object().expect("a host configuration");
+        let allowed = [
+            "CapDrop",
+            "Init",
+            "Memory",
+            "Mounts",
+            "NanoCpus",
+            "NetworkMode",
+            "PidsLimit",
+            "ReadonlyRootfs",
+            "SecurityOpt",
+            "Tmpfs",
+        ];
+        let others: Vec<_> = host.keys().filter(|key| !allowed.contains(&key.as_str())).collect();
+        assert!(others.is_empty(), "{flags:?}: {others:?}");
+        for mount in host["Mounts"].as_array().expect("mounts") {
+            assert!(mount["Type"] == "volume" || mount["Source"] == secrets, "{flags:?}: {mount}");
+        }
+        assert!(host.get("SecurityOpt").is_none_or(|options| *options == json!(["no-new-privileges:true"])));
+    }
+}
+
+#[test]
 fn containers_carry_the_labels_of_the_first_launcher_and_ours() {
     let engine = Engine::start();
     succeeds(&engine, &["create", "octocat/Hello-World", "--name", "a", "--image", "ready:1"]);
@@ -138,7 +208,6 @@ fn names_that_are_longer_than_a_hostname_are_cut_there_and_only_there() {
 #[test]
 fn on_the_hosts_network_the_hosts_name_holds() {
     let engine = Engine::start();
-    engine.has_network("host");
     succeeds(&engine, &[&PLAIN[..], &["--network", "host"]].concat());
     assert!(engine.create_body().get("Hostname").is_none_or(Value::is_null));
 }

@@ -159,12 +159,57 @@ fn rm_looks_before_it_removes() {
 }
 
 #[test]
+fn rm_of_what_is_stopped_is_two_calls_more_than_rm_of_what_runs() {
+    let engine = Engine::start();
+    engine.has(Container::workspace("a").state("exited"));
+    let mut calls = asked(&engine, &["rm", "a"]);
+    calls[8..].sort();
+    assert_eq!(
+        calls,
+        [
+            "GET /containers/agent-ws-a/json",
+            "POST /containers/create?name=agent-ws-a-view-<id>",
+            "POST /containers/<agent-ws-a-view-<id>>/start",
+            "POST /containers/<agent-ws-a-view-<id>>/exec",
+            "POST /exec/<unsaved-work>/start",
+            "GET /exec/<unsaved-work>/json",
+            "DELETE /containers/<agent-ws-a-view-<id>>?force=true&v=true",
+            "DELETE /containers/<agent-ws-a>?force=true&v=true",
+            "DELETE /volumes/agent-ws-a-home",
+            "DELETE /volumes/agent-ws-a-work",
+        ]
+    );
+}
+
+#[test]
+fn the_number_of_a_user_that_was_made_inside_is_asked_for_beside_the_create() {
+    let engine = Engine::start();
+    let plain = Container::unmarked("agent-ws-a").label("agent-kit.workspace", "1");
+    engine.has(plain.label("agent-workspace.version", "0").state("exited"));
+    let mut calls = asked(&engine, &["rm", "a"]);
+    calls[1..3].sort();
+    assert_eq!(calls[1], "GET /containers/<agent-ws-a>/archive?path=/etc/passwd");
+    assert_eq!((calls[2].as_str(), calls.len()), ("POST /containers/create?name=agent-ws-a-view-<id>", 11));
+}
+
+#[test]
 fn rm_force_does_not_look() {
     let engine = Engine::start();
     engine.has(Container::workspace("a").state("exited"));
     let calls = asked(&engine, &["rm", "a", "--force"]);
     assert_eq!(calls.len(), 4, "{calls:?}");
     assert!(!calls.iter().any(|call| call.contains("exec") || call.contains("start")), "{calls:?}");
+}
+
+#[test]
+fn rm_of_an_old_workspace_asks_beside_the_removal_whether_there_is_a_volume_more() {
+    for (flags, most) in [(&["rm", "a"][..], 8), (&["rm", "a", "--force"], 5)] {
+        let engine = Engine::start();
+        engine.has(Container::old_workspace("a"));
+        let calls = asked(&engine, flags);
+        assert!(calls.contains(&"GET /volumes/agent-ws-a-agent-home".to_owned()), "{calls:?}");
+        assert_eq!(calls.len(), most, "{calls:?}");
+    }
 }
 
 #[test]
@@ -194,6 +239,9 @@ fn what_is_wrong_before_the_engine_matters_asks_it_nothing() {
         &["stop", "a", "--timeout", "soon"],
         &["ls", "--bogus"],
         &["ls", "--backend", "nosuch"],
+        &["doctor", "--backend", "nosuch"],
+        &["prune", "--older-than", "soon"],
+        &["prune", "a"],
         &["tunnel", "a"],
         &["tunnel", "a", "--detach", "--name", "exactly-twentyone-char"],
         &["image", "build", "--base", "?"],

@@ -7,16 +7,17 @@ use crate::{fails, succeeds};
 const CREATE: [&str; 6] = ["create", "o/r", "--name", "a", "--image", "ready:1"];
 
 /// Every way a clone ends, with what the launcher makes of it.
-const ENDS: [(i64, &str, i32, &str); 15] = [
+const ENDS: [(i64, &str, i32, &str); 16] = [
     (80, "", 9, "image_unusable"),
     (81, "", 4, "path_occupied"),
     (82, "", 4, "spec_conflict"),
     (83, "", 3, "ref_not_found"),
     (84, "", 4, "ref_conflict"),
     (85, "the folder /work/o cannot be written by agent", 1, "guest_failed"),
-    (128, "fatal: could not read Username for 'https://github.com': terminal prompts disabled", 6, "git_auth_failed"),
+    (128, "fatal: could not read Username for 'https://github.com': terminal prompts disabled", 6, "git_auth_missing"),
     (128, "remote: Invalid username or password.\nfatal: Authentication failed", 6, "git_auth_failed"),
-    (128, "fatal: unable to access: The requested URL returned error: 403", 6, "git_auth_failed"),
+    (128, "fatal: unable to access: The requested URL returned error: 403", 6, "git_auth_missing"),
+    (128, "fatal: unable to access: server certificate verification failed", 6, "git_untrusted"),
     (
         128,
         "remote: Repository not found.\nfatal: repository 'https://github.com/o/r.git/' not found",
@@ -63,9 +64,11 @@ fn the_clone_is_told_what_was_asked_for() {
     succeeds(&engine, &[&args[..], &["--host", "git.test", "--recurse-submodules"]].concat());
     let (words, user) = engine.runs(Script::Clone).pop().expect("a clone");
     let id = engine.create_body()["Labels"]["agent-workspace.create-id"].as_str().expect("an id").to_owned();
+    let finished = format!("/home/agent/.agents-env/finished-{id}");
     assert_eq!(
         words,
-        ["https://git.test/o/r.git", "/work/src", "v1", "git.test", "yes", "no", id.as_str(), "no"].map(str::to_owned)
+        ["https://git.test/o/r.git", "/work/src", "v1", "git.test", "yes", "no", id.as_str(), "no", &finished]
+            .map(str::to_owned)
     );
     assert_eq!(user, "agent");
 }

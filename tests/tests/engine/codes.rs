@@ -65,6 +65,11 @@ fn provoked(code: ErrorCode) -> Ran {
             let stopped = Fault::refusal(409, "container abc is not running");
             on(|engine| engine.goes_wrong(When::first("POST", "/exec"), stopped), &CREATE)
         }
+        ErrorCode::CredentialsFailed => {
+            let engine = Engine::start();
+            engine.answers(Script::GitAuth, Reply::fails(82, "fatal: unable to get credential storage lock"));
+            engine.launcher(CREATE).arg("--setup-git").env("GH_TOKEN", "x").json().run()
+        }
         ErrorCode::DiskFull => {
             let full = Fault::refusal(500, "mkdir: no space left on device");
             on(|engine| engine.goes_wrong(When::Nth(1), full), &CREATE)
@@ -76,7 +81,9 @@ fn provoked(code: ErrorCode) -> Ran {
         ErrorCode::EngineUnavailable => Launcher::new(["ls"]).json().env("DOCKER_HOST", "unix:///nonexistent").run(),
         ErrorCode::FieldAbsent => Launcher::new(["field", "/a"]).json().stdin("{}").run(),
         ErrorCode::GitAuthFailed => clone(128, "fatal: Authentication failed"),
+        ErrorCode::GitAuthMissing => clone(128, "fatal: could not read Username for 'https://github.com'"),
         ErrorCode::GitUnreachable => clone(128, "fatal: unable to access: Could not resolve host: github.com"),
+        ErrorCode::GitUntrusted => clone(128, "fatal: unable to access: server certificate verification failed"),
         ErrorCode::GuestFailed => clone(85, "the folder /work/o cannot be written by agent"),
         ErrorCode::ImageBuildFailed => on(|engine| engine.build_fails("exit code: 100"), &["image", "build"]),
         ErrorCode::ImageNotFound => on(|_| {}, &["create", "o/r", "--image", "nosuch:1", "--no-pull"]),
@@ -90,6 +97,7 @@ fn provoked(code: ErrorCode) -> Ran {
         ErrorCode::InvalidName => alone(&["describe", "!!!"]),
         ErrorCode::InvalidRef => alone(&["create", "o/r", "--ref", "a b"]),
         ErrorCode::InvalidRepo => alone(&["create", "owner"]),
+        ErrorCode::InvalidSecrets => alone(&["create", "o/r", "--secrets-dir", "/nonexistent"]),
         ErrorCode::InvalidTunnelName => alone(&["tunnel", "a", "--detach", "--name", "exactly-twentyone-char"]),
         ErrorCode::NameTaken => on(|engine| engine.has(Container::stranger("agent-ws-a")), &CREATE),
         ErrorCode::NetworkNotFound => on(|_| {}, &[&CREATE[..], &["--network", "nosuch"]].concat()),
@@ -103,6 +111,13 @@ fn provoked(code: ErrorCode) -> Ran {
             on(set_up, &["rm", "a"])
         }
         ErrorCode::PathOccupied => clone(81, ""),
+        ErrorCode::ProfileFailed => {
+            let engine = Engine::start();
+            engine.answers(Script::CodexProfile, Reply::fails(81, "no such profile").and_says("status=1\n"));
+            let folder = tempfile::tempdir().expect("a folder");
+            let launcher = engine.launcher(CREATE).arg("--secrets-dir").arg(folder.path());
+            launcher.arg("--codex-profile=p").json().run()
+        }
         ErrorCode::RefConflict => clone(84, ""),
         ErrorCode::RefNotFound => clone(83, ""),
         ErrorCode::RegistryAuthFailed => {
@@ -110,6 +125,7 @@ fn provoked(code: ErrorCode) -> Ran {
             on(refuses, &["create", "o/r", "--image", "r.test/x:1"])
         }
         ErrorCode::RepoNotFound => clone(128, "fatal: repository 'https://github.com/o/r.git/' not found"),
+        ErrorCode::RescueFailed => alone(&["rm", "a", "--rescue", "/nonexistent/folder"]),
         ErrorCode::SpecConflict => {
             on(|engine| engine.has(Container::workspace("a").label("agent-kit.repo", "o/other")), &CREATE)
         }
@@ -119,6 +135,7 @@ fn provoked(code: ErrorCode) -> Ran {
         }
         ErrorCode::TunnelCliMissing => tunnel(80),
         ErrorCode::TunnelFailed => tunnel(81),
+        ErrorCode::Unhealthy => Launcher::new(["doctor"]).json().env("DOCKER_HOST", "unix:///nonexistent").run(),
         ErrorCode::UnsavedWork => {
             let set_up = |engine: &Engine| {
                 workspace(engine);

@@ -54,9 +54,10 @@ const CHANGE: [Case; 8] = [
     Case { args: &["image", "build", "--tag", "ready:1"], seed: nothing },
 ];
 
-const REMOVE: [Case; 6] = [
+const REMOVE: [Case; 7] = [
     Case { args: &["rm", "a"], seed: running },
     Case { args: &["rm", "a"], seed: stopped },
+    Case { args: &["rm", "a"], seed: paused },
     Case { args: &["rm", "a", "--force"], seed: running },
     Case { args: &["rm", "a", "--keep-volumes"], seed: running },
     Case { args: &["rm", "a", "--force"], seed: leftover },
@@ -209,7 +210,9 @@ fn sweep(cases: &[Case], when: fn(usize) -> When, ways: &[Way]) {
                 continue;
             }
             let mut wrong = problems(case, &engine, &ran);
-            if !exits.contains(&ran.code) {
+            // An order to remove is given again when its answer is lost.
+            let given_again = call.starts_with("DELETE") && ran.code == 0;
+            if !exits.contains(&ran.code) && !given_again {
                 wrong.push(format!("exit code {}", ran.code));
             }
             if !wrong.is_empty() {
@@ -298,7 +301,12 @@ fn a_removal_that_finds_unsaved_work_and_then_loses_its_engine_has_removed_nothi
             let ran = engine.json(["rm", "a"]);
             assert_ne!(ran.code, 0, "{name} at {nth}: {}", ran.stdout);
             ran.document();
-            assert_eq!((engine.containers().len(), engine.volumes().len()), (1, 2), "{name} at {nth}");
+            // What looked may be left by an engine that is gone; it ends by itself.
+            assert_eq!(
+                (engine.state_of("agent-ws-a").as_str(), engine.volumes().len()),
+                ("exited", 2),
+                "{name} at {nth}"
+            );
         }
     }
 }

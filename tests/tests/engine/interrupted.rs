@@ -109,12 +109,14 @@ fn what_could_not_be_taken_back_is_said() {
 
 #[test]
 fn a_signal_during_a_look_before_removal_removes_nothing() {
-    let engine = Engine::start();
-    engine.has(Container::workspace("a").state("exited"));
-    engine.answers(Script::UnsavedWork, Reply::hangs());
-    ended(&engine, &["rm", "a"], "POST /exec/<unsaved-work>/start", "INT", 130);
-    assert_eq!(engine.state_of("agent-ws-a"), "exited", "it was started for the look");
-    assert_eq!(engine.volumes().len(), 2);
+    for state in ["exited", "paused", "running"] {
+        let engine = Engine::start();
+        engine.has(Container::workspace("a").state(state));
+        engine.answers(Script::UnsavedWork, Reply::hangs());
+        ended(&engine, &["rm", "a"], "POST /exec/<unsaved-work>/start", "INT", 130);
+        assert_eq!((engine.containers().len(), engine.state_of("agent-ws-a").as_str()), (1, state));
+        assert_eq!(engine.volumes().len(), 2);
+    }
 }
 
 #[test]

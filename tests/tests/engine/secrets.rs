@@ -1,4 +1,4 @@
-//! A token goes to one place only: the clone's stdin.
+//! A token goes to two places only: the stdin of the clone, and that of what keeps it when that is asked for.
 
 use agent_workspace_tests::Ran;
 use agent_workspace_tests::engine::{Container, Engine, Reply, Script};
@@ -37,6 +37,24 @@ fn a_token_reaches_the_clone_and_nothing_else() {
                 let clone = engine.runs(Script::Clone).pop().expect("a clone").0;
                 assert_eq!(clone[5], "yes", "the script is told that a token comes");
             }
+        }
+    }
+}
+
+#[test]
+fn a_token_that_is_kept_goes_to_what_keeps_it_and_nowhere_else() {
+    for flags in [&[][..], &["--output=json"], &["--log-format=json"]] {
+        for reply in [
+            Reply::says("with=gh\n"),
+            Reply::fails(81, "error validating token: HTTP 401: Bad credentials"),
+            Reply::fails(82, ""),
+            Reply::fails(1, ""),
+        ] {
+            let engine = Engine::start();
+            engine.answers(Script::GitAuth, reply);
+            let launcher = engine.launcher(CREATE.iter().chain(flags)).arg("--setup-git");
+            let ran = launcher.env("GH_TOKEN", CANARY).run();
+            assert_eq!(searched(&engine, &ran, "--setup-git"), 2, "the clone and the keeper: {}", ran.stderr);
         }
     }
 }

@@ -40,6 +40,13 @@ fn a_tunnel_that_runs_already_is_reported_by_its_live_name() {
 }
 
 #[test]
+fn a_tunnel_cannot_drive_the_terminal_by_its_name() {
+    let ran = workspace(Reply::says("name=a\u{1b}[2Jb\nbefore=yes\n")).text(["tunnel", "a", "--detach"]).expect(0);
+    assert!(ran.stderr.contains("warn: "), "{}", ran.stderr);
+    assert!(!ran.stderr.contains('\u{1b}') && !ran.stdout.contains('\u{1b}'), "{ran:?}");
+}
+
+#[test]
 fn a_tunnel_that_died_shows_the_end_of_its_log() {
     let engine = workspace(Reply::fails(81, "").and_says("log starting\nlog error: token expired\n"));
     let document = fails(&engine, &["tunnel", "a", "--detach"], 1, "tunnel_failed");

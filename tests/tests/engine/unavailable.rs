@@ -15,11 +15,12 @@ use agent_workspace_tests::{Document, Launcher, Ran};
 use crate::{fails, failure};
 
 /// Every command that talks to an engine.
-const COMMANDS: [&[&str]; 9] = [
+const COMMANDS: [&[&str]; 10] = [
     &["ls"],
     &["describe", "a"],
     &["start", "a"],
     &["stop", "a"],
+    &["prune"],
     &["rm", "a"],
     &["tunnel", "a", "--detach"],
     &["create", "o/r", "--name", "a", "--image", "ready:1"],

@@ -1,112 +1,16 @@
-//! Workspaces as containers: what is asked of the engine when one is made, and how one is recognised and read.
+//! Workspaces as containers: how one is recognised and read.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
-use agent_workspace_contract::{Problem, WorkspaceStatus};
-use bollard::models::{ContainerCreateBody, HostConfig, Mount, MountType, MountVolumeOptions};
+use agent_workspace_contract::{Isolation as Walls, Problem, WorkspaceStatus};
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use crate::backend::{HOME, RecordedSpec, Spec, USER, WORK, Workspace};
-use crate::capabilities::VERSION;
-use crate::workspace::name::hostname;
-
-/// Marks workspaces; the first launcher's label, so that each finds the other's.
-pub(super) const LABEL_WORKSPACE: &str = "agent-kit.workspace";
-const LABEL_REPO: &str = "agent-kit.repo";
-const LABEL_CREATED_AT: &str = "agent-kit.created-at";
-const LABEL_VERSION: &str = "agent-workspace.version";
-const LABEL_SPEC: &str = "agent-workspace.spec";
-/// The mark of the one call that made a thing.
-pub(super) const LABEL_CREATE_ID: &str = "agent-workspace.create-id";
-/// On an image: made for workspaces, with the user, the folders and their owner in place.
-pub(super) const LABEL_READY: &str = "agent-workspace.ready";
-
-/// Keeps a container alive without doing anything, and ends at once on SIGTERM. `sleep infinity` is not everywhere.
-const KEEP_ALIVE: &str = "trap 'exit 0' TERM INT; while :; do sleep 86400 & wait $!; done";
-
-/// How a container is made when the plain way does not work with this engine or image.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Variant {
-    /// Whether the engine puts its own init before the command. Without one, stopping takes as long as it may.
-    pub(super) init: bool,
-    /// Whether the image's own entrypoint runs before the command.
-    pub(super) entrypoint: bool,
-}
-
-/// The volumes of a workspace and where each is mounted.
-pub(super) fn volumes(name: &str) -> [(String, &'static str); 2] {
-    [(format!("{name}-work"), WORK), (format!("{name}-home"), HOME)]
-}
-
-/// Every volume name that a launcher ever gave to a workspace of this name.
-pub(super) fn volume_names(name: &str) -> [String; 3] {
-    [format!("{name}-work"), format!("{name}-home"), format!("{name}-agent-home")]
-}
-
-/// What is asked of the engine for a new workspace.
-pub(super) fn create_body(spec: &Spec, variant: Variant, now: Timestamp) -> ContainerCreateBody {
-    let mut labels: HashMap<String, String> = spec.labels.iter().cloned().collect();
-    let recorded = serde_json::to_string(&RecordedSpec::from(spec)).unwrap_or_default();
-    labels.extend([
-        (LABEL_WORKSPACE.to_owned(), "1".to_owned()),
-        (LABEL_CREATED_AT.to_owned(), now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()),
-        (LABEL_VERSION.to_owned(), VERSION.to_owned()),
-        (LABEL_CREATE_ID.to_owned(), spec.create_id.clone()),
-        (LABEL_SPEC.to_owned(), recorded),
-    ]);
-    labels.extend(spec.repo.iter().map(|repo| (LABEL_REPO.to_owned(), repo.clone())));
-
-    let fixed_env = [
-        ("HOME", HOME.to_owned()),
-        ("AGENT_HOME", format!("{HOME}/.agents")),
-        ("CODEX_AUTH_FILE", format!("{HOME}/.codex/auth.json")),
-    ];
-    let env = fixed_env
-        .into_iter()
-        .filter(|(name, _)| spec.env.iter().all(|(given, _)| given != name))
-        .map(|(name, value)| format!("{name}={value}"))
-        .chain(spec.env.iter().map(|(name, value)| format!("{name}={value}")))
-        .collect();
-
-    let mount = |(source, target): (String, &str)| Mount {
-        typ: Some(MountType::VOLUME),
-        source: Some(source),
-        target: Some(target.to_owned()),
-        volume_options: Some(MountVolumeOptions {
-            // The engine puts them on volumes that it makes with this container and on no older one, so that undoing
-            // a failed create never takes a volume that was there before.
-            labels: Some(HashMap::from([
-                (LABEL_WORKSPACE.to_owned(), spec.name.clone()),
-                (LABEL_CREATE_ID.to_owned(), spec.create_id.clone()),
-            ])),
-            ..MountVolumeOptions::default()
-        }),
-        ..Mount::default()
-    };
-
-    ContainerCreateBody {
-        // On the host's network the host's name holds.
-        hostname: (spec.network.as_deref() != Some("host")).then(|| hostname(&spec.name).0),
-        image: Some(spec.image.as_str().to_owned()),
-        user: spec.user.clone(),
-        working_dir: Some(WORK.to_owned()),
-        env: Some(env),
-        labels: Some(labels),
-        // One empty word is how an engine is told to forget the image's entrypoint.
-        entrypoint: (!variant.entrypoint).then(|| vec![String::new()]),
-        cmd: Some(["sh", "-c", KEEP_ALIVE].map(str::to_owned).to_vec()),
-        host_config: Some(HostConfig {
-            init: Some(variant.init),
-            mounts: Some(volumes(&spec.name).map(mount).to_vec()),
-            network_mode: spec.network.clone(),
-            nano_cpus: spec.nano_cpus,
-            memory: spec.memory,
-            ..HostConfig::default()
-        }),
-        ..ContainerCreateBody::default()
-    }
-}
+use super::labels::{
+    LABEL_CREATE_ID, LABEL_READY, LABEL_REPO, LABEL_SPEC, LABEL_VERSION, LABEL_VIEW, LABEL_WORKSPACE, volume_names,
+};
+use super::walls;
+use crate::backend::{Mounted, RecordedSpec, SECRET_DIR, Secrets, USER, WORK, Workspace};
 
 /// What we read of a container when asking for one. Everything optional: engines differ, and what is missing is null.
 #[derive(Debug, Default, Deserialize)]
@@ -115,9 +19,11 @@ pub(super) struct Inspected {
     pub(super) id: String,
     name: String,
     created: Option<String>,
+    image: Option<String>,
     config: Config,
     state: State,
     mounts: Option<Vec<MountPoint>>,
+    host_config: walls::Said,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -125,6 +31,7 @@ pub(super) struct Inspected {
 struct Config {
     image: Option<String>,
     user: Option<String>,
+    env: Option<Vec<String>>,
     labels: Option<BTreeMap<String, String>>,
 }
 
@@ -138,8 +45,13 @@ struct State {
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 struct MountPoint {
+    #[serde(rename = "Type")]
+    kind: Option<String>,
     name: Option<String>,
+    source: Option<String>,
     destination: Option<String>,
+    #[serde(rename = "RW")]
+    writable: Option<bool>,
 }
 
 /// What we read of a container in a list.
@@ -177,8 +89,13 @@ impl Inspected {
         let labels = self.config.labels.unwrap_or_default();
         // Fractions of seconds are cut, so that all times have one form.
         let created = self.created.and_then(|text| text.parse::<Timestamp>().ok()).map(Timestamp::as_second);
-        let mut workspace =
-            workspace(self.id, name, labels, self.config.image, self.state.status.as_deref(), created, self.mounts);
+        let isolation = self.host_config.isolation();
+        let mounts = self.mounts;
+        let status = self.state.status.as_deref();
+        let mut workspace = workspace(self.id, name, labels, self.config.image, status, created, mounts.as_deref());
+        workspace.secrets = secrets(workspace.recorded.as_ref(), self.config.env.as_deref(), mounts.as_deref());
+        workspace.isolation = isolation;
+        workspace.image_id = self.image.filter(|image| !image.is_empty());
         let configured = self.config.user.as_deref();
         workspace.user = match (workspace.made_by_us, configured) {
             (true, _) => user(workspace.recorded.as_ref(), configured),
@@ -191,6 +108,26 @@ impl Inspected {
 }
 
 impl Listed {
+    /// Whether it only looks into a workspace.
+    pub(super) fn is_view(&self) -> bool {
+        self.labels.as_ref().is_some_and(|labels| labels.contains_key(LABEL_VIEW))
+    }
+
+    /// The workspace that it only looks into, when that is all it does.
+    pub(super) fn looks_into(&self) -> Option<&str> {
+        self.labels.as_ref()?.get(LABEL_VIEW).map(String::as_str)
+    }
+
+    /// Every volume it mounts.
+    pub(super) fn mounted(&self) -> impl Iterator<Item = &str> {
+        self.mounts.iter().flatten().filter_map(|mount| mount.name.as_deref())
+    }
+
+    /// When it was made, in seconds since 1970.
+    pub(super) fn created(&self) -> Option<i64> {
+        self.created
+    }
+
     /// The workspace it is. Its user is not known from a list and is the default one here.
     pub(super) fn into_workspace(self) -> Workspace {
         let name = self.names.unwrap_or_default().first().map(|name| name.trim_start_matches('/').to_owned());
@@ -201,7 +138,7 @@ impl Listed {
             self.image,
             self.state.as_deref(),
             self.created,
-            self.mounts,
+            self.mounts.as_deref(),
         )
     }
 }
@@ -213,7 +150,7 @@ fn workspace(
     image: Option<String>,
     state: Option<&str>,
     created: Option<i64>,
-    mounts: Option<Vec<MountPoint>>,
+    mounts: Option<&[MountPoint]>,
 ) -> Workspace {
     let status = status(state);
     let recorded: Option<RecordedSpec> = labels.get(LABEL_SPEC).and_then(|text| serde_json::from_str(text).ok());
@@ -224,12 +161,11 @@ fn workspace(
         None => Some(repo.as_ref().map_or_else(|| WORK.to_owned(), |repo| format!("{WORK}/{repo}"))),
     };
     let own = volume_names(&name);
-    let volumes = mounts
+    let mounts: Vec<Mounted> = mounts
         .unwrap_or_default()
-        .into_iter()
-        .filter(|mount| mount.destination.is_some())
-        .filter_map(|mount| mount.name)
-        .filter(|volume| own.contains(volume))
+        .iter()
+        .filter_map(|mount| Some(Mounted { volume: mount.name.clone()?, at: mount.destination.clone()? }))
+        .filter(|mounted| own.contains(&mounted.volume))
         .collect();
     Workspace {
         id,
@@ -238,20 +174,42 @@ fn workspace(
         path,
         // An image that was removed since shows only as an id in lists; the name asked for says more.
         image: recorded.as_ref().map(|recorded| recorded.image.clone()).or(image),
+        // What was never made, or before there were engines, is not known.
         created_at: created
+            .filter(|second| *second > 0)
             .and_then(|second| Timestamp::from_second(second).ok())
             .map(|time| time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()),
         user: USER.to_owned(),
         ready_made: labels.contains_key(LABEL_READY),
-        marked: labels.contains_key(LABEL_WORKSPACE),
+        marked: labels.contains_key(LABEL_WORKSPACE) && !labels.contains_key(LABEL_VIEW),
         unlabelled: labels.is_empty(),
         create_id: labels.get(LABEL_CREATE_ID).cloned(),
         made_by_us: labels.contains_key(LABEL_VERSION),
-        volumes,
+        volumes: mounts.iter().map(|mounted| mounted.volume.clone()).collect(),
+        mounts,
+        image_id: None,
         recorded,
+        isolation: Walls::Unknown,
+        secrets: None,
         problems: problems(&name, status, state),
         name,
     }
+}
+
+/// The secrets that are really mounted: what the engine says is where they were asked for. What the first launcher
+/// made says in its environment where that is.
+fn secrets(recorded: Option<&RecordedSpec>, env: Option<&[String]>, mounts: Option<&[MountPoint]>) -> Option<Secrets> {
+    let asked = recorded.and_then(|recorded| recorded.secrets.as_ref()).map(|secrets| secrets.mount.as_str());
+    let said = || env?.iter().find_map(|line| line.strip_prefix(SECRET_DIR)?.strip_prefix('='));
+    let place = asked.or_else(said)?.trim_end_matches('/');
+    let mount = mounts?.iter().find(|mount| {
+        mount.kind.as_deref() == Some("bind") && mount.destination.as_deref().is_some_and(|there| there == place)
+    })?;
+    Some(Secrets {
+        dir: mount.source.clone().unwrap_or_default(),
+        mount: place.to_owned(),
+        readonly: mount.writable == Some(false),
+    })
 }
 
 /// Who commands run as: the user asked for, else the image's own unless that is root, else `agent`.
@@ -299,46 +257,10 @@ fn problems(name: &str, status: WorkspaceStatus, state: Option<&str>) -> Vec<Pro
 
 #[cfg(test)]
 mod tests {
+    use super::super::body::create_body;
+    use super::super::body::tests::{PLAIN, spec};
     use super::*;
-    use crate::workspace::ImageRef;
-
-    fn spec() -> Spec {
-        Spec {
-            name: "agent-ws-demo".to_owned(),
-            create_id: "0123".to_owned(),
-            image: ImageRef::parse("debian:bookworm-slim").unwrap(),
-            fetch: true,
-            default_image: false,
-            repo: Some("o/r".to_owned()),
-            repo_host: Some("github.com".to_owned()),
-            path: "/work/o/r".to_owned(),
-            user: None,
-            nano_cpus: None,
-            memory: None,
-            network: None,
-            env: vec![("TOKEN".to_owned(), "canary".to_owned()), ("HOME".to_owned(), "/h".to_owned())],
-            labels: Vec::new(),
-        }
-    }
-
-    const PLAIN: Variant = Variant { init: true, entrypoint: true };
-
-    #[test]
-    fn old_tools_find_new_workspaces_by_their_labels() {
-        let labels = create_body(&spec(), PLAIN, Timestamp::UNIX_EPOCH).labels.unwrap();
-        assert_eq!(labels["agent-kit.workspace"], "1");
-        assert_eq!(labels["agent-kit.repo"], "o/r");
-        assert_eq!(labels["agent-kit.created-at"], "1970-01-01T00:00:00Z");
-    }
-
-    #[test]
-    fn values_of_variables_are_not_written_into_labels() {
-        let body = create_body(&spec(), PLAIN, Timestamp::UNIX_EPOCH);
-        assert!(!format!("{:?}", body.labels).contains("canary"));
-        let env = body.env.unwrap();
-        assert!(env.contains(&"TOKEN=canary".to_owned()));
-        assert_eq!(env.iter().filter(|line| line.starts_with("HOME=")).count(), 1, "{env:?}");
-    }
+    use crate::backend::Spec;
 
     #[test]
     fn what_was_asked_for_can_be_read_back() {
@@ -370,11 +292,43 @@ mod tests {
     }
 
     #[test]
+    fn secrets_are_what_the_engine_says_is_mounted_and_not_what_was_asked_for() {
+        let read = |labels: serde_json::Value, env: &[&str], mounts: serde_json::Value| {
+            let json = serde_json::json!({
+                "Id": "abc", "Name": "/agent-ws-x", "Config": { "Labels": labels, "Env": env }, "Mounts": mounts
+            });
+            serde_json::from_value::<Inspected>(json).unwrap().into_workspace().secrets
+        };
+        let bind = |rw| serde_json::json!([{ "Type": "bind", "Source": "/s", "Destination": "/m", "RW": rw }]);
+        let is = |readonly| Some(Secrets { dir: "/s".to_owned(), mount: "/m".to_owned(), readonly });
+        let first = serde_json::json!({ "agent-kit.workspace": "1" });
+        assert_eq!(read(first.clone(), &["A=1", "CODEX_SECRET_DIR=/m"], bind(true)), is(false));
+        let asked = r#"{"secrets":{"dir":"/other","mount":"/m","readonly":false}}"#;
+        let ours = serde_json::json!({ "agent-workspace.spec": asked });
+        assert_eq!(read(ours.clone(), &[], bind(false)), is(true));
+        assert_eq!(read(ours, &[], serde_json::json!([])), None);
+        let volume = serde_json::json!([{ "Type": "volume", "Name": "v", "Destination": "/m", "RW": true }]);
+        assert_eq!(read(first.clone(), &["CODEX_SECRET_DIR=/m"], volume), None);
+        assert_eq!(read(first, &[], bind(true)), None);
+    }
+
+    #[test]
     fn a_state_of_tomorrow_is_a_row_with_a_problem_and_not_a_failure() {
         let json = serde_json::json!({ "Id": "abc", "Names": ["/agent-ws-x"], "State": "hibernating", "Labels": null });
         let read = serde_json::from_value::<Listed>(json).unwrap().into_workspace();
         assert_eq!(read.status, WorkspaceStatus::Unknown);
         assert_eq!(read.problems[0].code, "unknown_state");
+    }
+
+    #[test]
+    fn a_time_before_there_were_engines_is_not_known() {
+        let created_at = |created: i64| {
+            let json = serde_json::json!({ "Id": "abc", "Names": ["/agent-ws-x"], "Created": created });
+            serde_json::from_value::<Listed>(json).unwrap().into_workspace().created_at
+        };
+        assert_eq!(created_at(-90_000_000_000), None);
+        assert_eq!(created_at(i64::MAX), None);
+        assert_eq!(created_at(1_769_071_612).as_deref(), Some("2026-01-22T08:46:52Z"));
     }
 
     #[test]

@@ -1,19 +1,21 @@
 //! Making a container: the fewest calls in the plain case, and other ways when the engine or the image needs them.
 
-use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use agent_workspace_contract::{ErrorCode, WorkspaceStatus};
 use bollard::errors::Error as Bollard;
+use bollard::models::{ContainerCreateBody, ContainerCreateResponse};
 use bollard::query_parameters::CreateContainerOptionsBuilder;
 use hyper::Method;
 
-use super::container::{self, Inspected, Variant};
-use super::{Docker, Own, errors, image, not_ours};
+use super::body::{self, Variant};
+use super::container::Inspected;
+use super::{Docker, Own, errors, image, not_ours, shared};
 use crate::backend::{Backend, Created, DEFAULT_BASE, Spec, Workspace};
 use crate::error::{Error, Result};
 use crate::guest::prepare;
 use crate::output::{Progress, warning};
+use crate::phase::{Phase, Phases};
 use crate::workspace::ImageRef;
 
 /// How long a name may be taken by a container that cannot be seen: on slow storage, creating takes a while.
@@ -27,32 +29,17 @@ enum Answer {
     NoInit,
 }
 
-/// Milliseconds by phase.
-#[derive(Default)]
-struct Timings(BTreeMap<String, u64>);
-
-impl Timings {
-    fn add(&mut self, phase: &str, since: Instant) {
-        let spent = u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX);
-        *self.0.entry(phase.to_owned()).or_insert(0) += spent;
-    }
-}
-
 impl Docker {
     /// Makes a workspace and starts it, or finds the one that has its name.
     ///
     /// Three calls in the plain case: create, inspect, start. Everything else happens when something is missing.
-    pub(super) async fn make(&self, spec: &Spec, progress: &Progress) -> Result<Created> {
-        let mut timings = Timings::default();
+    pub(super) async fn make(&self, spec: &Spec, progress: &Progress, phases: &Phases) -> Result<Created> {
         let mut variant = Variant { init: true, entrypoint: true };
         let mut fetched = false;
         let mut taken_since: Option<Instant> = None;
         loop {
-            let since = Instant::now();
-            let answer = self.send_create(spec, variant).await?;
-            timings.add("create", since);
-            match answer {
-                Answer::Made(id) => match self.bring_up(&id, spec, variant, &mut timings).await? {
+            match phases.run(Phase::Create, self.send_create(spec, variant)).await? {
+                Answer::Made(id) => match self.bring_up(&id, spec, variant, phases).await? {
                     Ok(workspace) => {
                         if !variant.entrypoint {
                             let image = spec.image.as_str();
@@ -61,10 +48,10 @@ impl Docker {
                                 format!("the entrypoint of image {image} does not run a command and is left out"),
                             ));
                         }
-                        return Ok(Created { workspace, new: true, timings: timings.0 });
+                        return Ok(Created { workspace, new: true });
                     }
                     Err(other) => {
-                        self.remove_container(&id, &spec.name).await?;
+                        phases.run(Phase::Create, self.remove_container(&id, &spec.name)).await?;
                         variant = other;
                     }
                 },
@@ -76,19 +63,17 @@ impl Docker {
                         .hint("another program may be removing images; try again"));
                 }
                 Answer::NoImage(_) => {
-                    let since = Instant::now();
-                    self.fetch(spec, progress).await?;
-                    timings.add("image", since);
+                    phases.run(Phase::Image, self.fetch(spec, progress)).await?;
                     fetched = true;
                 }
                 Answer::NameInUse(message) => {
-                    if let Some(container) = self.inspect(&spec.name).await? {
+                    if let Some(container) = phases.run(Phase::Create, self.inspect(&spec.name)).await? {
                         let workspace = container.into_workspace();
                         // By its name alone it could be anybody's; only what lives on its own volume is a workspace.
                         if workspace.volumes.is_empty() && (workspace.made_by_us || !workspace.marked) {
                             return Err(not_ours(&workspace.name));
                         }
-                        return Ok(Created { workspace, new: false, timings: timings.0 });
+                        return Ok(Created { workspace, new: false });
                     }
                     // Engines reserve a name before the container can be seen, and for a while after it is gone.
                     if taken_since.get_or_insert_with(Instant::now).elapsed() > NAME_SETTLES {
@@ -110,24 +95,25 @@ impl Docker {
         id: &str,
         spec: &Spec,
         variant: Variant,
-        timings: &mut Timings,
+        phases: &Phases,
     ) -> Result<Result<Workspace, Variant>> {
-        let since = Instant::now();
-        // The image's user and labels decide what has to be prepared; they show on the container.
-        let mut workspace = self.new_container(id, spec).await?.into_workspace();
-        if let Err(other) = self.first_start(id, spec, variant).await? {
-            return Ok(Err(other));
-        }
-        timings.add("start", since);
+        let started = phases.run(Phase::Start, async {
+            // The image's user and labels decide what has to be prepared; they show on the container.
+            let workspace = self.new_container(id, spec).await?.into_workspace();
+            Ok(self.first_start(id, spec, variant).await?.map(|()| workspace))
+        });
+        let mut workspace = match started.await? {
+            Ok(workspace) => workspace,
+            Err(other) => return Ok(Err(other)),
+        };
         workspace.status = WorkspaceStatus::Running;
         workspace.problems.clear();
-        if workspace.ready_made && spec.user.is_none() {
+        if !prepare::is_needed(&workspace) {
             return Ok(Ok(workspace));
         }
-        let since = Instant::now();
-        let prepared = prepare::run(&*self.machine(&workspace), &workspace.user, spec.user.is_some()).await;
-        timings.add("prepare", since);
-        let Err(error) = prepared else { return Ok(Ok(workspace)) };
+        let machine = self.machine(&workspace);
+        let preparing = prepare::make_usable(&*machine, &workspace);
+        let Err(error) = phases.run(Phase::Prepare, preparing).await else { return Ok(Ok(workspace)) };
         let container = self.new_container(id, spec).await?;
         let code = container.exit_code();
         match container.into_workspace().status {
@@ -144,26 +130,35 @@ impl Docker {
         found.ok_or_else(|| vanished(&spec.name))
     }
 
-    /// Sends the request that makes a container, and keeps count of what may have come of it.
-    async fn send_create(&self, spec: &Spec, variant: Variant) -> Result<Answer> {
-        let doing = format!("create the container of workspace {}", spec.name);
-        let options = CreateContainerOptionsBuilder::new().name(&spec.name).build();
-        let body = container::create_body(spec, variant, crate::host::now());
-        let before = self.own().made;
-        *self.own() = Own { create_id: spec.create_id.clone(), creating: true, made: true };
+    /// Sends the request that makes a container, and keeps count of what may have come of it under this mark.
+    pub(super) async fn send_counted(
+        &self,
+        name: &str,
+        body: ContainerCreateBody,
+        create_id: &str,
+    ) -> std::result::Result<ContainerCreateResponse, Bollard> {
+        let options = CreateContainerOptionsBuilder::new().name(name).build();
+        let mine = Own { create_id: create_id.to_owned(), creating: true, made: true };
+        let before = std::mem::replace(&mut *self.own(), mine);
         let answer = self.engine.docker.create_container(Some(options), body).await;
         let refused = match &answer {
             Err(Bollard::DockerResponseServerError { .. }) => true,
             Err(error) => errors::never_sent(error),
             Ok(_) => false,
         };
-        if refused || answer.is_ok() {
-            self.own().creating = false;
-        }
-        if refused {
-            self.own().made = before;
-        }
-        match answer {
+        let mut own = self.own();
+        own.creating = !refused && answer.is_err();
+        // What an earlier request of the same mark has made is there all the same.
+        own.made = !refused || (before.made && before.create_id == create_id);
+        drop(own);
+        answer
+    }
+
+    /// Asks for the container of a workspace.
+    async fn send_create(&self, spec: &Spec, variant: Variant) -> Result<Answer> {
+        let doing = format!("create the container of workspace {}", spec.name);
+        let body = body::create_body(spec, variant, crate::host::now());
+        match self.send_counted(&spec.name, body, &spec.create_id).await {
             Ok(made) => Ok(Answer::Made(made.id)),
             Err(Bollard::DockerResponseServerError { status_code: 404, message }) if names_network(spec, &message) => {
                 Err(no_network(spec, &message))
@@ -174,6 +169,11 @@ impl Docker {
                 if message.contains("already in use") =>
             {
                 Ok(Answer::NameInUse(message))
+            }
+            Err(Bollard::DockerResponseServerError { message, .. })
+                if spec.secrets.is_some() && no_folder(&message) =>
+            {
+                Err(shared::unseen(spec, &message))
             }
             Err(Bollard::DockerResponseServerError { message, .. }) if variant.init && lacks_init(&message) => {
                 Ok(Answer::NoInit)
@@ -229,6 +229,11 @@ fn names_network(spec: &Spec, message: &str) -> bool {
     let about_network = message.contains("network") && message.contains("not found");
     spec.network.as_ref().is_some_and(|network| about_network && message.contains(network.as_str()))
         && !message.to_ascii_lowercase().starts_with("no such image")
+}
+
+/// Whether an engine's refusal is about a folder of the host that it does not see.
+fn no_folder(message: &str) -> bool {
+    message.contains("bind source path does not exist") || message.contains("statfs")
 }
 
 /// Whether an engine says that the init it would put before the command is not installed. Ours ends on SIGTERM anyway.

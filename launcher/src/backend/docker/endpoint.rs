@@ -47,6 +47,20 @@ impl Tls {
     }
 }
 
+impl Address {
+    /// Whether the engine surely sees other files than this host's: one behind a loopback address may see the same.
+    pub(super) fn is_elsewhere(&self) -> bool {
+        match self {
+            Self::Unix(_) => false,
+            Self::Tcp { host, .. } => {
+                let loopback = host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
+                !loopback && !host.eq_ignore_ascii_case("localhost")
+            }
+            Self::Ssh { .. } => true,
+        }
+    }
+}
+
 impl std::fmt::Display for Address {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
@@ -54,7 +68,11 @@ impl std::fmt::Display for Address {
             Self::Tcp { host, port, .. } if host.contains(':') => write!(formatter, "tcp://[{host}]:{port}"),
             Self::Tcp { host, port, .. } => write!(formatter, "tcp://{host}:{port}"),
             Self::Ssh { target, port, socket } => {
-                write!(formatter, "ssh://{target}")?;
+                let (user, host) = target.rsplit_once('@').map_or(("", target.as_str()), |parts| parts);
+                let at = if user.is_empty() { "" } else { "@" };
+                // Only in brackets can an IPv6 address be told from its port.
+                let (open, close) = if host.contains(':') { ("[", "]") } else { ("", "") };
+                write!(formatter, "ssh://{user}{at}{open}{host}{close}")?;
                 if let Some(port) = port {
                     write!(formatter, ":{port}")?;
                 }
@@ -101,23 +119,36 @@ fn config_folder(host: &Host) -> Result<PathBuf> {
     })
 }
 
+/// Where engines of this host may listen: the docker client's default, and the places of rootless ones and Podman.
+///
+/// # Errors
+/// `invalid_environment` when what is set cannot be read.
+pub(super) fn sockets(host: &Host) -> Result<Vec<PathBuf>> {
+    let system = [DEFAULT_SOCKET, "/run/docker.sock", "/run/podman/podman.sock", "/run/containerd/containerd.sock"];
+    Ok(system.into_iter().map(PathBuf::from).chain(sockets_of_user(host)?).collect())
+}
+
+fn sockets_of_user(host: &Host) -> Result<Vec<PathBuf>> {
+    let mut sockets = Vec::new();
+    if let Some(runtime) = host.var(EnvVar::XdgRuntimeDir)? {
+        sockets.extend(["docker.sock", "podman/podman.sock"].map(|name| Path::new(&runtime).join(name)));
+    }
+    if let Some(home) = host.var(EnvVar::Home)? {
+        sockets.push(Path::new(&home).join(".docker/run/docker.sock"));
+    }
+    Ok(sockets)
+}
+
 fn default_socket(host: &Host) -> Result<Endpoint> {
     let at = |path: PathBuf, known_to_client| Endpoint {
         source: if known_to_client { "default".to_owned() } else { "the only socket found".to_owned() },
         address: Address::Unix(path),
         known_to_client,
     };
-    if !Path::new(DEFAULT_SOCKET).exists() {
-        let mut candidates = Vec::new();
-        if let Some(runtime) = host.var(EnvVar::XdgRuntimeDir)? {
-            candidates.extend(["docker.sock", "podman/podman.sock"].map(|name| Path::new(&runtime).join(name)));
-        }
-        if let Some(home) = host.var(EnvVar::Home)? {
-            candidates.push(Path::new(&home).join(".docker/run/docker.sock"));
-        }
-        if let Some(path) = candidates.into_iter().find(|path| path.exists()) {
-            return Ok(at(path, false));
-        }
+    if !Path::new(DEFAULT_SOCKET).exists()
+        && let Some(path) = sockets_of_user(host)?.into_iter().find(|path| path.exists())
+    {
+        return Ok(at(path, false));
     }
     Ok(at(PathBuf::from(DEFAULT_SOCKET), true))
 }
@@ -168,10 +199,12 @@ struct ContextEndpoint {
 fn from_context(config: &Path, name: &str, said_by: &str) -> Result<Endpoint> {
     let hash: String = Sha256::digest(name.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
     let file = config.join("contexts/meta").join(&hash).join("meta.json");
+    let leave =
+        if said_by == EnvVar::DockerContext.name() { "unset DOCKER_CONTEXT" } else { "docker context use default" };
     let text = std::fs::read_to_string(&file).map_err(|error| {
         Error::new(ErrorCode::InvalidEnvironment, format!("there is no docker context {name:?}, named by {said_by}"))
             .cause(format!("{}: {error}", file.display()))
-            .hint("see: docker context ls; or: unset DOCKER_CONTEXT")
+            .hint(format!("{leave}; or see what there is: docker context ls"))
     })?;
     let meta: ContextMeta = serde_json::from_str(&text).map_err(|error| unreadable(&file, &error.to_string()))?;
     let folder = config.join("contexts/tls").join(&hash).join("docker");
@@ -270,6 +303,7 @@ mod tests {
             ("tcp://[::1]:99", "tcp://[::1]:99"),
             ("ssh://me@h", "ssh://me@h"),
             ("ssh://h:2222/run/x.sock", "ssh://h:2222/run/x.sock"),
+            ("ssh://me@[::1]:22", "ssh://me@[::1]:22"),
         ] {
             assert_eq!(found(&[("DOCKER_HOST", text)]).unwrap().address.to_string(), shown, "{text}");
         }

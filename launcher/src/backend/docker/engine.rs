@@ -19,6 +19,7 @@ use hyper_util::rt::TokioExecutor;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+use super::encode;
 use super::endpoint::{self, Endpoint};
 use super::errors;
 use super::transport::Connector;
@@ -102,12 +103,32 @@ impl Engine {
     /// A question with a JSON answer; `None` when the engine knows no such thing (404).
     pub(super) async fn get<T: DeserializeOwned>(&self, path: &str, doing: &str) -> Result<Option<T>> {
         let (status, body) = self.plain(Method::GET, path, QUICK, doing).await?;
+        self.answered(status, &body, doing)
+    }
+
+    /// What the answer to a question says.
+    pub(super) fn answered<T: DeserializeOwned>(
+        &self,
+        status: StatusCode,
+        body: &[u8],
+        doing: &str,
+    ) -> Result<Option<T>> {
         match status {
-            StatusCode::NOT_FOUND if serde_json::from_slice::<Refusal>(&body).is_ok() => Ok(None),
-            status if status.is_success() => serde_json::from_slice(&body)
+            StatusCode::NOT_FOUND if serde_json::from_slice::<Refusal>(body).is_ok() => Ok(None),
+            status if status.is_success() => serde_json::from_slice(body)
                 .map(Some)
                 .map_err(|error| errors::garbled(&self.endpoint, doing, &error.to_string())),
-            status => Err(self.refused(status, &body, doing)),
+            status => Err(self.refused(status, body, doing)),
+        }
+    }
+
+    /// Whether the engine knows such a thing; `false` for a refusal with 404. Nothing but the status comes back.
+    pub(super) async fn has(&self, path: &str, doing: &str) -> Result<bool> {
+        let (status, _) = self.plain(Method::HEAD, path, QUICK, doing).await?;
+        match status {
+            StatusCode::NOT_FOUND => Ok(false),
+            status if status.is_success() => Ok(true),
+            status => Err(errors::refused(&self.endpoint, status.as_u16(), &format!("status {status}"), doing)),
         }
     }
 
@@ -115,17 +136,66 @@ impl Engine {
     /// with exactly two statuses; anything else comes from something that is no engine.
     pub(super) async fn order(&self, method: Method, path: &str, doing: &str) -> Result<Result<bool, Refused>> {
         let (status, body) = self.plain(method, path, SLOW, doing).await?;
+        self.obeyed(status, &body, doing)
+    }
+
+    /// What the answer to an order says.
+    pub(super) fn obeyed(&self, status: StatusCode, body: &[u8], doing: &str) -> Result<Result<bool, Refused>> {
         match status {
             StatusCode::NO_CONTENT => Ok(Ok(true)),
             StatusCode::NOT_MODIFIED => Ok(Ok(false)),
             status if status.is_success() => {
                 Err(errors::garbled(&self.endpoint, doing, &format!("status {status} where an engine sends none")))
             }
-            status => match serde_json::from_slice::<Refusal>(&body) {
+            status => match serde_json::from_slice::<Refusal>(body) {
                 Ok(refusal) => Ok(Err(Refused { status: status.as_u16(), message: refusal.message })),
-                Err(_) => Err(self.refused(status, &body, doing)),
+                Err(_) => Err(self.refused(status, body, doing)),
             },
         }
+    }
+
+    /// A question whose answer is too long to be held, as it comes; `None` when the engine knows no such thing (404).
+    pub(super) async fn stream(&self, path: &str, doing: &str) -> Result<Option<Incoming>> {
+        let response = self.send(bare(Method::GET, path)?, SLOW, doing).await?;
+        match response.status() {
+            status if status.is_success() => Ok(Some(response.into_body())),
+            status => {
+                let body =
+                    response.into_body().collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
+                match status {
+                    StatusCode::NOT_FOUND if serde_json::from_slice::<Refusal>(&body).is_ok() => Ok(None),
+                    status => Err(self.refused(status, &body, doing)),
+                }
+            }
+        }
+    }
+
+    /// A file or folder of a container as a tar, as it comes; `None` when it is not there.
+    pub(super) async fn archive(&self, id: &str, path: &str, doing: &str) -> Result<Option<Incoming>> {
+        self.stream(&format!("/containers/{id}/archive?path={}", encode(path)), doing).await
+    }
+
+    /// Sends a tar, as it comes.
+    pub(super) async fn put<B>(&self, path: &str, body: B, doing: &str) -> Result<()>
+    where
+        B: hyper::body::Body<Data = Bytes> + Send + 'static,
+        B::Error: std::error::Error + Send + Sync + 'static,
+    {
+        let request = Request::builder()
+            .method(Method::PUT)
+            .uri(format!("http://engine{path}"))
+            .header("Content-Type", "application/x-tar")
+            .body(body.map_err(std::io::Error::other).boxed_unsync())
+            .map_err(malformed)?;
+        let response = self.send(request, SLOW, doing).await?;
+        let status = response.status();
+        let body = response.into_body().collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
+        if status == StatusCode::OK { Ok(()) } else { Err(self.refused(status, &body, doing)) }
+    }
+
+    /// The connection broke in the middle of what is read as it comes.
+    pub(super) fn cut(&self, doing: &str, error: &hyper::Error) -> Error {
+        errors::lost(&self.endpoint, doing, error)
     }
 
     /// Tells an exec the size of its terminal. A terminal of the wrong size is better than none.
@@ -144,6 +214,21 @@ impl Engine {
         self.kind.get().is_some_and(|kind| kind.podman)
     }
 
+    /// The oldest API that is known to work, as engines write versions.
+    pub(super) fn oldest_api() -> String {
+        format!("{}.{}", OLDEST_API.0, OLDEST_API.1)
+    }
+
+    /// Whether a version of the API, as engines write it, is older than that.
+    pub(super) fn is_too_old(api: &str) -> bool {
+        parse_api(api).is_some_and(|version| version < OLDEST_API)
+    }
+
+    /// The engine took the request and said nothing in the time it was given.
+    pub(super) fn silent(&self, doing: &str) -> Error {
+        errors::silent(&self.endpoint, doing)
+    }
+
     /// Starts an exec on a raw stream: what is written goes to its terminal, what is read comes from it.
     pub(super) async fn hijack(&self, exec: &str, doing: &str) -> Result<hyper::upgrade::Upgraded> {
         let body = Full::new(Bytes::from_static(br#"{"Detach":false,"Tty":true}"#))
@@ -156,7 +241,7 @@ impl Engine {
             .header("Connection", "Upgrade")
             .header("Upgrade", "tcp")
             .body(body)
-            .map_err(|error| Error::new(ErrorCode::Internal, "the request is malformed").cause(error.to_string()))?;
+            .map_err(malformed)?;
         let response = self.send(request, SLOW, doing).await?;
         if response.status() != StatusCode::SWITCHING_PROTOCOLS && !response.status().is_success() {
             let status = response.status();
@@ -167,9 +252,9 @@ impl Engine {
         hyper::upgrade::on(response).await.map_err(|error| errors::lost(&self.endpoint, doing, &error))
     }
 
-    /// The streams of an exec have ended and it has not.
-    pub(super) fn lost(&self, doing: &str) -> Error {
-        errors::lost(&self.endpoint, doing, &std::io::Error::other("its streams ended before it did"))
+    /// The streams of an exec have ended, and in this way they end only when the connection is lost.
+    pub(super) fn lost(&self, doing: &str, how: &str) -> Error {
+        errors::lost(&self.endpoint, doing, &std::io::Error::other(how.to_owned()))
     }
 
     /// What a failed call of bollard's means here.
@@ -178,12 +263,7 @@ impl Engine {
     }
 
     async fn plain(&self, method: Method, path: &str, limit: Duration, doing: &str) -> Result<(StatusCode, Bytes)> {
-        let body = Full::new(Bytes::new()).map_err(|error| match error {}).boxed_unsync();
-        let request =
-            Request::builder().method(method).uri(format!("http://engine{path}")).body(body).map_err(|error| {
-                Error::new(ErrorCode::Internal, "the request is malformed").cause(error.to_string())
-            })?;
-        let response = self.send(request, limit, doing).await?;
+        let response = self.send(bare(method, path)?, limit, doing).await?;
         let status = response.status();
         let body = tokio::time::timeout(limit, response.into_body().collect())
             .await
@@ -206,6 +286,21 @@ impl Engine {
             Err(_) => errors::garbled(&self.endpoint, doing, &format!("status {status} without the engine's message")),
         }
     }
+}
+
+/// A request without a body.
+fn bare(method: Method, path: &str) -> Result<Request<Body>> {
+    let body = Full::new(Bytes::new()).map_err(|error| match error {}).boxed_unsync();
+    Request::builder().method(method).uri(format!("http://engine{path}")).body(body).map_err(malformed)
+}
+
+fn malformed(error: hyper::http::Error) -> Error {
+    Error::new(ErrorCode::Internal, "the request is malformed").cause(error.to_string())
+}
+
+fn parse_api(text: &str) -> Option<(u32, u32)> {
+    let (major, minor) = text.split_once('.')?;
+    Some((major.parse().ok()?, minor.parse().ok()?))
 }
 
 /// Why a request got no answer.
@@ -252,10 +347,7 @@ async fn send(
     };
     if kind.get().is_none() {
         let said = response.headers().get("Api-Version").and_then(|value| value.to_str().ok());
-        let version = said
-            .and_then(|text| text.split_once('.'))
-            .and_then(|(major, minor)| Some((major.parse().ok()?, minor.parse().ok()?)));
-        let Some(version) = version else { return Err(Unanswered::NotAnEngine(response.status())) };
+        let Some(version) = said.and_then(parse_api) else { return Err(Unanswered::NotAnEngine(response.status())) };
         // Another request may have said the same meanwhile.
         let _ = kind.set(Kind { podman: response.headers().contains_key("Libpod-Api-Version") });
         // Said once: what this very request may have made can still be removed.

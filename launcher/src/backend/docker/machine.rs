@@ -7,13 +7,14 @@ use async_trait::async_trait;
 use bollard::container::LogOutput;
 use bollard::exec::{CreateExecOptions, StartExecOptions, StartExecResults};
 use futures_util::StreamExt;
+use http_body_util::BodyExt;
 use tokio::io::AsyncWriteExt;
 
 use super::container::Inspected;
 use super::engine::Engine;
 use super::terminal;
 use crate::error::{Error, Result};
-use crate::machine::{Command, Listener, Machine, Output, Secret, Who};
+use crate::machine::{Command, Listener, Machine, Output, Secret, Sink, Who};
 
 /// More than any of our scripts says; a command that says more is cut.
 const LONGEST_STDOUT: usize = 1 << 20;
@@ -74,7 +75,7 @@ impl DockerMachine {
             }
         }
         // What still runs has not closed its streams: they were lost.
-        Err(self.engine.lost(&self.doing()))
+        Err(self.engine.lost(&self.doing(), "its streams ended before it did"))
     }
 
     /// The status of a command, unless the container has ended and the command with it. One that was killed may be
@@ -142,9 +143,11 @@ impl Machine for DockerMachine {
             }
         };
         let read = async {
-            let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
+            let (mut stdout, mut stderr, mut framed) = (Vec::new(), Vec::new(), true);
             while let Some(item) = output.next().await {
-                match item.map_err(|error| self.engine.explain(error, &self.doing()))? {
+                let item = item.map_err(|error| self.engine.explain(error, &self.doing()))?;
+                framed &= !matches!(item, LogOutput::Console { .. });
+                match item {
                     LogOutput::StdOut { message } | LogOutput::Console { message } => {
                         let room = LONGEST_STDOUT.saturating_sub(stdout.len()).min(message.len());
                         stdout.extend_from_slice(&message[..room]);
@@ -158,12 +161,17 @@ impl Machine for DockerMachine {
                     LogOutput::StdIn { .. } => {}
                 }
             }
-            Ok::<_, Error>((stdout, stderr))
+            Ok::<_, Error>((stdout, stderr, framed))
         };
         let ((), read) = tokio::join!(write, read);
-        let (stdout, stderr) = read?;
+        let (stdout, stderr, framed) = read?;
+        let status = self.status(&exec).await?;
+        if status == 0 && !framed {
+            // Every word of a command without a terminal comes in a frame; what is in none is the half of one.
+            return Err(self.engine.lost(&self.doing(), "its streams ended in the middle of a frame"));
+        }
         Ok(Output {
-            status: self.status(&exec).await?,
+            status,
             stdout: String::from_utf8_lossy(&stdout).into_owned(),
             stderr: String::from_utf8_lossy(&stderr).into_owned(),
         })
@@ -179,6 +187,22 @@ impl Machine for DockerMachine {
         })
         .await?;
         self.status(&exec).await
+    }
+
+    async fn fetch(&self, path: &str, sink: Sink<'_>) -> Result<()> {
+        let doing = format!("read {path} in {}", self.name);
+        let Some(mut archive) = self.engine.archive(&self.id, path, &doing).await? else {
+            return Err(Error::new(ErrorCode::GuestFailed, format!("could not {doing}"))
+                .cause("it is not there")
+                .hint("see: agent-workspace ls"));
+        };
+        while let Some(frame) = archive.frame().await {
+            let frame = frame.map_err(|error| self.engine.cut(&doing, &error))?;
+            if let Ok(data) = frame.into_data() {
+                sink(&data)?;
+            }
+        }
+        Ok(())
     }
 
     fn transport(&self, workdir: &str) -> Transport {

@@ -10,13 +10,19 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::container::{self, Inspected, LABEL_CREATE_ID, LABEL_WORKSPACE};
+use super::container::{Inspected, Listed};
+use super::engine::Refused;
+use super::labels::{self, LABEL_CREATE_ID, is_volume_of};
 use super::{Docker, encode};
-use crate::backend::{Backend, Removal};
+use crate::backend::{Backend, Removal, Workspace};
 use crate::error::{Error, Result};
 use crate::guest::joined;
 use crate::workspace::WorkspaceName;
 
+/// How long to wait before an order to remove something is given again.
+const AGAIN_AFTER: Duration = Duration::from_millis(100);
+/// An order whose answer was awaited for longer is not given again.
+const NO_PATIENCE_LEFT: Duration = Duration::from_secs(30);
 /// How long undoing looks for a container whose creation was under way when the connection broke.
 const SETTLE: Duration = Duration::from_secs(3);
 
@@ -42,12 +48,35 @@ struct PodmanVolume {
 }
 
 impl Docker {
+    /// Gives the order to remove something. What is removed twice is removed once, and half a workspace is worse than a
+    /// moment's wait: an order whose answer was lost, or that the engine could not carry out, is given a second time.
+    async fn order_away(&self, path: &str, doing: &str) -> Result<Result<(), Refused>> {
+        let since = Instant::now();
+        let order = || self.engine.order(Method::DELETE, path, doing);
+        let first = order().await;
+        let lost = match &first {
+            Ok(Ok(_)) => return Ok(Ok(())),
+            Ok(Err(refused)) if refused.status < 500 => false,
+            Ok(Err(_)) => true,
+            Err(error) => error.code() == ErrorCode::EngineUnavailable,
+        };
+        if !lost || since.elapsed() > NO_PATIENCE_LEFT {
+            return first.map(|answer| answer.map(drop));
+        }
+        tokio::time::sleep(AGAIN_AFTER).await;
+        match order().await? {
+            // It was there when the first order came, and went with it.
+            Err(refused) if refused.status == 404 => Ok(Ok(())),
+            answer => Ok(answer.map(drop)),
+        }
+    }
+
     /// Removes a container, running or not. Returns whether it was there.
     pub(super) async fn remove_container(&self, id: &str, name: &str) -> Result<bool> {
         let doing = format!("remove the container {name}");
-        let removed = self.engine.order(Method::DELETE, &format!("/containers/{id}?force=true&v=true"), &doing).await?;
+        let removed = self.order_away(&format!("/containers/{id}?force=true&v=true"), &doing).await?;
         let refused = match removed {
-            Ok(_) => return Ok(true),
+            Ok(()) => return Ok(true),
             Err(refused) if refused.status == 404 => return Ok(false),
             Err(refused) => refused,
         };
@@ -68,13 +97,13 @@ impl Docker {
     pub(super) async fn remove_volumes(&self, volumes: &[String], removal: &mut Removal) {
         let results = join_all(volumes.iter().map(async |volume| {
             let doing = format!("remove the volume {volume}");
-            (volume, self.engine.order(Method::DELETE, &format!("/volumes/{volume}"), &doing).await)
+            (volume, self.order_away(&format!("/volumes/{volume}"), &doing).await)
         }))
         .await;
         for (volume, result) in results {
             let (kind, id) = ("volume".to_owned(), volume.clone());
             match result {
-                Ok(Ok(_)) => removal.removed.push(RemovedItem { kind, id }),
+                Ok(Ok(())) => removal.removed.push(RemovedItem { kind, id }),
                 Ok(Err(refused)) if refused.status == 404 => {}
                 Ok(Err(refused)) => removal.failed.push(FailedItem { kind, id, message: refused.message }),
                 Err(error) => removal.failed.push(FailedItem { kind, id, message: error.message().to_owned() }),
@@ -89,39 +118,30 @@ impl Docker {
         if own.create_id == create_id && !own.made {
             return Ok(false);
         }
-        let filters = json!({ "label": [format!("{LABEL_CREATE_ID}={create_id}")] });
         let doing = "undo what this call has made";
-        let until = Instant::now() + SETTLE;
         let mut volumes = Vec::new();
         let mut found = false;
-        loop {
-            let containers = self.list_by(filters.clone(), doing).await?;
-            for container in &containers {
-                let path = format!("/containers/{}/json", container.id);
-                let Some(made) = self.engine.get::<Inspected>(&path, doing).await? else { continue };
-                let made_at = made.created();
-                let workspace = made.into_workspace();
-                if workspace.status == WorkspaceStatus::Running && joined::abandon(&*self.machine(&workspace)).await {
-                    return Err(Error::new(
-                        ErrorCode::WrongState,
-                        format!(
-                            "another create has come back to {}, and takes it back if it fails too",
-                            workspace.name
-                        ),
-                    ));
-                }
-                if self.engine.is_podman() {
-                    volumes.extend(self.podman_volumes(&workspace.volumes, made_at).await?);
-                }
-                found |= self.remove_container(&container.id, &workspace.name).await?;
+        for container in self.settled(create_id, doing).await? {
+            if container.is_view() {
+                found |= self.remove_container(&container.id, "of a look").await?;
+                continue;
             }
-            // An engine goes on creating for a caller that has gone away.
-            if !containers.is_empty() || !own.creating || Instant::now() > until {
-                break;
+            let path = format!("/containers/{}/json", container.id);
+            let Some(made) = self.engine.get::<Inspected>(&path, doing).await? else { continue };
+            let made_at = made.created();
+            let workspace = made.into_workspace();
+            if workspace.status == WorkspaceStatus::Running && joined::abandon(&*self.machine(&workspace)).await {
+                return Err(Error::new(
+                    ErrorCode::WrongState,
+                    format!("another create has come back to {}, and takes it back if it fails too", workspace.name),
+                ));
             }
-            tokio::time::sleep(Duration::from_millis(100)).await;
+            if self.engine.is_podman() {
+                volumes.extend(self.podman_volumes(&workspace.volumes, made_at).await?);
+            }
+            found |= self.remove_container(&container.id, &workspace.name).await?;
         }
-        volumes.extend(self.volumes_by(filters, doing).await?.into_iter().map(|volume| volume.name));
+        volumes.extend(self.volumes_by(by_create_id(create_id), doing).await?.into_iter().map(|volume| volume.name));
         let mut removal = Removal::default();
         self.remove_volumes(&volumes, &mut removal).await;
         match removal.failed.first() {
@@ -129,6 +149,20 @@ impl Docker {
             Some(failed) => {
                 Err(Error::new(ErrorCode::EngineError, format!("volume {}: {}", failed.id, failed.message)))
             }
+        }
+    }
+
+    /// The containers of one call. An engine goes on creating for a caller that has gone away, so that one which is under
+    /// way is waited for a while.
+    pub(super) async fn settled(&self, create_id: &str, doing: &str) -> Result<Vec<Listed>> {
+        let creating = self.own().creating;
+        let until = Instant::now() + SETTLE;
+        loop {
+            let containers = self.list_by(by_create_id(create_id), doing).await?;
+            if !containers.is_empty() || !creating || Instant::now() > until {
+                return Ok(containers);
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
         }
     }
 
@@ -146,22 +180,29 @@ impl Docker {
         Ok(made)
     }
 
-    /// Volumes of a workspace whose container is gone. Only what says whose it is, or, made before volumes said so,
-    /// has a name that begins like a workspace's.
+    /// Volumes of a workspace whose container is gone, and nobody else's.
     pub(super) async fn left_volumes(&self, name: &WorkspaceName) -> Result<Vec<String>> {
         let names: Vec<&str> = [Some(name.canonical()), name.legacy(), name.verbatim()].into_iter().flatten().collect();
-        let own: Vec<String> = names.iter().copied().flat_map(container::volume_names).collect();
+        let own: Vec<String> = names.iter().copied().flat_map(labels::volume_names).collect();
         let found = self.volumes_by(json!({ "name": own }), "look for volumes").await?;
-        let is_ours = |volume: &Volume| match volume.labels.as_ref().and_then(|labels| labels.get(LABEL_WORKSPACE)) {
-            Some(workspace) => names.contains(&workspace.as_str()),
-            None => self.prefix.strip(&volume.name) != volume.name,
-        };
         // The engine's filter finds every name that holds one of ours.
-        Ok(found
-            .into_iter()
-            .filter(|volume| own.contains(&volume.name) && is_ours(volume))
-            .map(|volume| volume.name)
-            .collect())
+        let is_ours = |volume: &Volume| names.iter().any(|workspace| self.owns(workspace, volume));
+        Ok(found.into_iter().filter(is_ours).map(|volume| volume.name).collect())
+    }
+
+    /// The third volume of the oldest launchers, when it is there, is not mounted, and is not somebody else's: a
+    /// workspace whose name ends in `-agent` has a home of that name.
+    pub(super) async fn third_volume(&self, workspace: &Workspace) -> Result<Option<String>> {
+        let [.., third] = labels::volume_names(&workspace.name);
+        if workspace.volumes.contains(&third) {
+            return Ok(None);
+        }
+        let found: Option<Volume> = self.engine.get(&format!("/volumes/{third}"), "look for volumes").await?;
+        Ok(found.filter(|volume| self.owns(&workspace.name, volume)).map(|volume| volume.name))
+    }
+
+    fn owns(&self, workspace: &str, volume: &Volume) -> bool {
+        is_volume_of(workspace, &volume.name, volume.labels.as_ref(), &self.prefix)
     }
 
     async fn volumes_by(&self, filters: serde_json::Value, doing: &str) -> Result<Vec<Volume>> {
@@ -169,4 +210,9 @@ impl Docker {
         let volumes: Option<Volumes> = self.engine.get(&path, doing).await?;
         Ok(volumes.and_then(|volumes| volumes.volumes).unwrap_or_default())
     }
+}
+
+/// The engine's filter for what one call has made.
+pub(super) fn by_create_id(create_id: &str) -> serde_json::Value {
+    json!({ "label": [format!("{LABEL_CREATE_ID}={create_id}")] })
 }

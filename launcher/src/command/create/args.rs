@@ -1,15 +1,19 @@
 //! The flags of `create`, and the checks that need no engine.
 
+use std::ffi::OsString;
+
 use agent_workspace_contract::{EnvVar, ErrorCode};
 use clap::ValueEnum;
 
+use super::credentials::SetupGit;
+use super::secrets;
 use crate::backend::{self, Spec, WORK};
 use crate::command::{prefix, tunnel};
 use crate::error::{Error, Result, usage};
 use crate::host::{self, Host};
 use crate::machine::Secret;
 use crate::workspace::repo_spec::Host as GitHost;
-use crate::workspace::{GitRef, ImageRef, RepoSpec, WorkspaceName, resources};
+use crate::workspace::{GitRef, ImageRef, Isolation, Profile, RepoSpec, WorkspaceName, resources};
 
 /// What to do when the workspace is there already.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -36,6 +40,12 @@ pub struct Args {
     /// What to do when the workspace exists
     #[arg(long, value_name = "WHAT", value_enum, default_value_t)]
     if_exists: IfExists,
+    /// When it fails, keep what was made, for a look
+    #[arg(long)]
+    keep_on_failure: bool,
+    /// Print what would be made and in which steps, and touch nothing
+    #[arg(long)]
+    plan: bool,
     /// Where workspaces live: docker
     #[arg(long, value_name = "BACKEND")]
     backend: Option<String>,
@@ -68,6 +78,9 @@ pub struct Args {
     /// Memory it may use, for example 2g
     #[arg(long, value_name = "SIZE", help_heading = "Container")]
     memory: Option<String>,
+    /// How high its walls are
+    #[arg(long, value_name = "HOW", value_enum, default_value_t, help_heading = "Container")]
+    isolation: Isolation,
     /// The engine's network it is on
     #[arg(long, value_name = "NETWORK", help_heading = "Container")]
     network: Option<String>,
@@ -85,19 +98,22 @@ pub struct Args {
     #[arg(long, help_heading = "Tunnel")]
     tunnel_detach: bool,
 
-    /// Keep git credentials in the workspace (not in this version)
+    /// Keep the token of GH_TOKEN in the workspace, for git on the repository's host or --host
     #[arg(long, help_heading = "Credentials")]
     setup_git: bool,
-    /// Host folder of secrets to mount (not in this version)
+    /// Folder of secrets on this machine to share with the workspace
     #[arg(long, value_name = "DIR", help_heading = "Credentials")]
-    secrets_dir: Option<String>,
-    /// Where the secrets are mounted (not in this version)
+    secrets_dir: Option<OsString>,
+    /// Where it is inside; by default DEFAULT_SECRETS_MOUNT or /home/agent/codex_secrets
     #[arg(long, value_name = "PATH", help_heading = "Credentials")]
     secrets_mount: Option<String>,
+    /// Let the workspace read the secrets and not change them
+    #[arg(long, help_heading = "Credentials")]
+    secrets_readonly: bool,
     /// Mount no secrets, whatever else is said
     #[arg(long, help_heading = "Credentials")]
     no_secrets: bool,
-    /// Profile to apply from the secrets (not in this version)
+    /// Profile of the secrets to apply, with the workspace's codex-use
     #[arg(long, value_name = "PROFILE", help_heading = "Credentials")]
     codex_profile: Option<String>,
 }
@@ -111,12 +127,18 @@ pub struct Request {
     pub name_is_made: bool,
     /// Whether an existing workspace is a failure.
     pub fail_if_exists: bool,
+    /// Whether what was made stays when the create fails.
+    pub keep_on_failure: bool,
     /// What it is to be; its name and mark are filled in when it is made.
     pub spec: Spec,
     /// What is to be cloned.
     pub clone: Option<CloneRequest>,
     /// The repository, also when it is not cloned.
     pub repo: Option<RepoSpec>,
+    /// Git credentials that are kept in it.
+    pub setup_git: Option<SetupGit>,
+    /// Profile of the secrets that is applied in it.
+    pub codex_profile: Option<Profile>,
     /// Whether a tunnel is opened afterwards, and whether in the background.
     pub tunnel: Option<tunnel::Mode>,
 }
@@ -137,16 +159,24 @@ pub struct CloneRequest {
 }
 
 impl Args {
+    /// Whether only the plan is wanted.
+    pub fn plan_only(&self) -> bool {
+        self.plan
+    }
+
     /// Checks everything that needs no engine, in the order that the first launcher fixed.
     ///
     /// # Errors
-    /// `usage` and its kin for what was typed, `unsupported` for what this version cannot do.
+    /// `usage` and its kin for what was typed, `unsupported` for a backend that is not there.
     pub fn resolve(self, host: &Host, json: bool) -> Result<Request> {
         let Self {
             repo,
             name,
             no_clone,
             if_exists,
+            keep_on_failure,
+            // Who dispatches has asked.
+            plan: _,
             backend,
             git_ref,
             dir,
@@ -157,6 +187,7 @@ impl Args {
             user,
             cpus,
             memory,
+            isolation,
             network,
             env_file,
             label,
@@ -165,17 +196,14 @@ impl Args {
             setup_git,
             secrets_dir,
             secrets_mount,
+            secrets_readonly,
             no_secrets,
             codex_profile,
         } = self;
         let tunnel = tunnel::Mode::resolve(tunnel, tunnel_detach, json, host)?;
-        check_secrets(
-            setup_git,
-            secrets_dir.as_deref(),
-            secrets_mount.is_some(),
-            no_secrets,
-            codex_profile.as_deref(),
-        )?;
+        let place = (secrets_mount.is_some(), secrets_readonly);
+        check_secrets(secrets_dir.is_some(), place, no_secrets, codex_profile.is_some())?;
+        let codex_profile = codex_profile.map(|profile| Profile::parse(&profile)).transpose()?;
         if repo.is_none() && !no_clone {
             return Err(usage("create needs a repository, or --no-clone")
                 .hint("agent-workspace create OWNER/REPO, or: agent-workspace create --no-clone --name NAME"));
@@ -218,11 +246,19 @@ impl Args {
         }
         backend::choose(backend.as_deref(), host)?;
         let image = resolve_image(image, host)?;
+        let network = network.map(|network| resources::network(&network)).transpose()?;
+        if isolation == Isolation::Strict {
+            check_strict(network.as_deref(), !no_clone, tunnel.is_some())?;
+        }
         let clone = repo.clone().filter(|_| !no_clone);
         let path = match (&dir, &clone) {
             (Some(dir), _) => resources::clone_dir(dir, WORK)?,
             (None, Some(repo)) => format!("{WORK}/{}", repo.slug()),
             (None, None) => WORK.to_owned(),
+        };
+        let secrets = match secrets_dir.filter(|_| !no_secrets) {
+            Some(dir) => Some(secrets::resolve(&dir, secrets_mount.as_deref(), secrets_readonly, host)?),
+            None => None,
         };
         let spec = Spec {
             name: name.canonical().to_owned(),
@@ -236,54 +272,84 @@ impl Args {
             user: user.map(|user| resources::user(&user)).transpose()?,
             nano_cpus: cpus.map(|cpus| resources::cpus(&cpus)).transpose()?,
             memory: memory.map(|memory| resources::memory(&memory)).transpose()?,
-            network: network.map(|network| resources::network(&network)).transpose()?,
+            network,
+            isolation,
             env: env_file.map(|file| read_env_file(&file, host)).transpose()?.unwrap_or_default(),
             labels: label.iter().map(|label| resources::label(label)).collect::<Result<_>>()?,
+            secrets,
+            no_secrets,
+            clones: clone.is_some(),
         };
-        let clone = match clone {
-            Some(repo) => {
-                // Where the user said so, or where such tokens come from.
-                let expected = [default_host.as_str(), "github.com"].contains(&repo.host());
-                let token = token(host)?;
-                let token_elsewhere = token.is_some() && !expected;
-                Some(CloneRequest { repo, git_ref, submodules: recurse_submodules, token, token_elsewhere })
-            }
-            None => None,
+        secrets::check_beside(&spec, clone.is_some())?;
+        let token = if clone.is_some() || setup_git { token(host)? } else { None };
+        // Where the user said so, or where such tokens come from.
+        let repo_host = repo.as_ref().map_or(default_host.as_str(), RepoSpec::host);
+        let expected = [default_host.as_str(), "github.com"].contains(&repo_host);
+        let token_elsewhere = token.is_some() && !expected;
+        let setup_git = match setup_git {
+            true => Some(SetupGit::new(repo_host, token.clone(), token_elsewhere && clone.is_none())?),
+            false => None,
         };
-        Ok(Request { name, name_is_made, fail_if_exists: if_exists == IfExists::Fail, spec, clone, repo, tunnel })
+        let clone =
+            clone.map(|repo| CloneRequest { repo, git_ref, submodules: recurse_submodules, token, token_elsewhere });
+        let fail_if_exists = if_exists == IfExists::Fail;
+        Ok(Request {
+            name,
+            name_is_made,
+            fail_if_exists,
+            keep_on_failure,
+            spec,
+            clone,
+            repo,
+            setup_git,
+            codex_profile,
+            tunnel,
+        })
     }
 }
 
-/// The rules between the flags of credentials, and what this version cannot do yet.
-fn check_secrets(setup_git: bool, dir: Option<&str>, mount: bool, none: bool, profile: Option<&str>) -> Result<()> {
-    if mount && dir.is_none() && !none {
+/// The rules between the flags of credentials. `place` is whether `--secrets-mount` and `--secrets-readonly` were given.
+fn check_secrets(dir: bool, place: (bool, bool), none: bool, profile: bool) -> Result<()> {
+    let (mount, readonly) = place;
+    if mount && !dir && !none {
         return Err(
             usage("--secrets-mount requires --secrets-dir").hint("add --secrets-dir DIR, or leave --secrets-mount out")
         );
     }
-    if profile.is_some() && none {
+    if readonly && !dir && !none {
+        return Err(usage("--secrets-readonly requires --secrets-dir")
+            .hint("add --secrets-dir DIR, or leave --secrets-readonly out"));
+    }
+    if profile && none {
         return Err(usage("--codex-profile contradicts --no-secrets").hint("leave one of them out"));
     }
-    if profile.is_some() && dir.is_none() {
+    if profile && !dir {
         return Err(
             usage("--codex-profile requires --secrets-dir").hint("add --secrets-dir DIR, or leave --codex-profile out")
         );
     }
-    let not_yet = |flag: &str, hint: &str| {
-        Err(Error::new(ErrorCode::Unsupported, format!("this version of the launcher cannot do {flag}"))
-            .detail("flag", flag)
-            .hint(hint))
-    };
-    if dir.is_some() && !none {
-        return not_yet("--secrets-dir", "ask before using it: agent-workspace --supports secrets-explicit-dir");
+    Ok(())
+}
+
+/// What cannot be had behind strict walls.
+fn check_strict(network: Option<&str>, clones: bool, tunnel: bool) -> Result<()> {
+    if network == Some("host") {
+        return Err(usage("--isolation strict and --network host contradict each other")
+            .hint("name a network of the engine: --network bridge"));
     }
-    if setup_git {
-        return not_yet("--setup-git", "leave it out; for the clone alone: export GH_TOKEN=...");
+    let needs = if clones { "a clone needs" } else { "a tunnel needs" };
+    if network.is_none() && (clones || tunnel) {
+        return Err(usage(format!("--isolation strict is without a network, and {needs} one"))
+            .hint("name one: --network bridge; or leave the clone out: --no-clone"));
     }
     Ok(())
 }
 
-fn resolve_image(flag: Option<String>, host: &Host) -> Result<Option<ImageRef>> {
+/// The image that is asked for, or that the environment names.
+///
+/// # Errors
+/// `invalid_image`, `invalid_environment`.
+pub(in crate::command) fn resolve_image(flag: Option<String>, host: &Host) -> Result<Option<ImageRef>> {
     let named = match flag {
         Some(image) => Some(image),
         None => match host.var_not_empty(EnvVar::AgentEnvImage)? {
@@ -356,18 +422,42 @@ mod tests {
     fn fixed_phrases_stay_as_consumers_look_for_them() {
         let message = |args: &[&str]| resolve(args).unwrap_err().message().to_owned();
         assert!(message(&["o/r", "--secrets-mount", "/x"]).contains("--secrets-mount requires --secrets-dir"));
+        assert!(message(&["o/r", "--secrets-readonly"]).contains("--secrets-readonly requires --secrets-dir"));
         assert!(message(&["o/r", "--codex-profile", "p"]).contains("--codex-profile requires --secrets-dir"));
         let error = resolve_in(&["o/r", "--tunnel"], [], true).unwrap_err();
         assert!(error.message().contains("--output json requires --detach"), "{error}");
     }
 
     #[test]
-    fn secrets_are_refused_clearly_until_they_work() {
-        for args in [&["o/r", "--secrets-dir", "/x"][..], &["o/r", "--setup-git"]] {
-            assert_eq!(resolve(args).unwrap_err().code(), ErrorCode::Unsupported, "{args:?}");
+    fn secrets_are_mounted_only_when_a_folder_is_named_and_nobody_says_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let dir = folder.path().to_str().unwrap();
+        let secrets = |args: &[&str]| resolve(&[&["o/r"], args].concat()).unwrap().spec.secrets;
+        assert!(secrets(&["--secrets-dir", dir, "--secrets-readonly"]).is_some_and(|secrets| secrets.readonly));
+        assert!(secrets(&["--secrets-dir", dir]).is_some_and(|secrets| !secrets.readonly));
+        assert_eq!(secrets(&["--secrets-dir", "/nonexistent", "--no-secrets"]), None);
+        assert_eq!(secrets(&["--no-secrets", "--secrets-mount", "/x", "--secrets-readonly"]), None);
+        // The variable alone never makes a create fail, whatever it says.
+        for value in ["/other", "relative"] {
+            assert!(resolve_in(&["o/r"], [("DEFAULT_SECRETS_MOUNT", value)], false).is_ok());
         }
-        assert!(resolve(&["o/r", "--no-secrets"]).is_ok());
-        assert!(resolve_in(&["o/r"], [("DEFAULT_SECRETS_MOUNT", "/other")], false).is_ok());
+    }
+
+    #[test]
+    fn secrets_and_a_clone_have_folders_of_their_own() {
+        let folder = tempfile::tempdir().unwrap();
+        let dir = folder.path().to_str().unwrap();
+        for mount in ["/work/o", "/work/o/r", "/work/o/r/s"] {
+            let error = resolve(&["o/r", "--secrets-dir", dir, "--secrets-mount", mount]).unwrap_err();
+            assert_eq!(error.code(), ErrorCode::InvalidSecrets, "{mount}");
+            assert!(resolve(&["--no-clone", "--name", "x", "--secrets-dir", dir, "--secrets-mount", mount]).is_ok());
+        }
+        let file = folder.path().join("env");
+        std::fs::write(&file, "CODEX_SECRET_DIR=/x").unwrap();
+        let with_file = ["o/r", "--env-file", file.to_str().unwrap()];
+        assert!(resolve(&with_file).is_ok());
+        let error = resolve(&[&with_file[..], &["--secrets-dir", dir]].concat()).unwrap_err();
+        assert_eq!(error.code(), ErrorCode::Usage);
     }
 
     #[test]
@@ -386,11 +476,25 @@ mod tests {
             (&["o/r", "--no-clone", "--ref", "x"], ErrorCode::Usage),
             (&["https://a/o/r", "--host", "b"], ErrorCode::Usage),
             (&["o/r", "--env-file", "/nonexistent"], ErrorCode::Usage),
+            (&["o/r", "--secrets-dir", "/nonexistent"], ErrorCode::InvalidSecrets),
         ] {
             let error = resolve(args).unwrap_err();
             assert_eq!(error.code(), code, "{args:?}: {error}");
             assert!(error.hint_text().is_some(), "{args:?} has no hint");
         }
+    }
+
+    #[test]
+    fn strict_walls_have_no_network_unless_one_is_named() {
+        let strict = |rest: &[&str]| resolve(&[&["o/r", "--isolation", "strict"][..], rest].concat());
+        for rest in [&[][..], &["--no-clone", "--tunnel-detach"], &["--network", "host"]] {
+            let error = strict(rest).unwrap_err();
+            assert_eq!(error.code(), ErrorCode::Usage, "{rest:?}: {error}");
+            assert!(error.hint_text().is_some_and(|hint| hint.contains("--network bridge")), "{rest:?}");
+        }
+        assert_eq!(strict(&["--network", "bridge"]).unwrap().spec.isolation, Isolation::Strict);
+        assert!(strict(&["--no-clone", "--name", "x"]).is_ok());
+        assert_eq!(resolve(&["o/r"]).unwrap().spec.isolation, Isolation::Standard);
     }
 
     #[test]
@@ -408,6 +512,40 @@ mod tests {
         let url = |args: &[&str]| resolve_in(args, [("GITHUB_HOST", "ghe.test")], false).unwrap().repo.unwrap().url();
         assert_eq!(url(&["o/r"]), "https://ghe.test/o/r.git");
         assert_eq!(url(&["o/r", "--host", "other.test"]), "https://other.test/o/r.git");
+    }
+
+    #[test]
+    fn a_profile_is_a_name_of_the_secrets() {
+        let folder = tempfile::tempdir().unwrap();
+        let with = ["o/r", "--secrets-dir", folder.path().to_str().unwrap(), "--codex-profile"];
+        let profile = |name: &str| resolve(&[&with[..], &[name]].concat());
+        assert_eq!(profile("work").unwrap().codex_profile, Some(Profile::parse("work").unwrap()));
+        for hostile in ["a b; id", "../x", ""] {
+            assert_eq!(profile(hostile).unwrap_err().code(), ErrorCode::Usage, "{hostile}");
+        }
+    }
+
+    #[test]
+    fn credentials_are_kept_for_the_host_that_is_meant() {
+        let host = |args: &[&str], env: [(&str, &str); 2]| {
+            let request = resolve_in(&[args, &["--setup-git"]].concat(), env, false).unwrap();
+            let setup = request.setup_git.unwrap();
+            (setup.host, setup.token_elsewhere || request.clone.is_some_and(|clone| clone.token_elsewhere))
+        };
+        let token = ("GH_TOKEN", "x");
+        let plain = |args: &[&str]| host(args, [token, ("GITHUB_HOST", "")]);
+        assert_eq!(plain(&["o/r"]), ("github.com".to_owned(), false));
+        assert_eq!(plain(&["https://a.test/o/r"]), ("a.test".to_owned(), true));
+        assert_eq!(plain(&["https://a.test/o/r", "--no-clone"]), ("a.test".to_owned(), true));
+        assert_eq!(plain(&["--no-clone", "--name", "x", "--host", "b.test:8443"]), ("b.test:8443".to_owned(), false));
+        let set = [token, ("GITHUB_HOST", "c.test")];
+        assert_eq!(host(&["--no-clone", "--name", "x"], set), ("c.test".to_owned(), false));
+        assert_eq!(host(&["https://github.com/o/r"], set), ("github.com".to_owned(), false));
+        let missing = resolve(&["o/r", "--setup-git"]).unwrap_err();
+        assert_eq!(missing.code(), ErrorCode::GitAuthMissing);
+        assert!(missing.hint_text().is_some_and(|hint| hint.contains("GH_TOKEN")));
+        // Without anything to use it for, not even a broken token matters.
+        assert!(resolve_in(&["--no-clone", "--name", "x"], [("GH_TOKEN", "a\nb")], false).is_ok());
     }
 
     #[test]

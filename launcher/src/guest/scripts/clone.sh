@@ -1,8 +1,11 @@
 # Clones a repository, or recognises the clone that is there. Runs as the workspace's user.
 # $1 URL  $2 destination  $3 ref or empty  $4 host  $5 submodules yes|no  $6 token on stdin yes|no  $7 id  $8 progress yes|no
+# $9 file that says afterwards that the workspace is finished, or empty
 # Prints result=cloned|kept, or origin=URL with status 82. Own statuses: see clone.rs.
 set -u
-url=$1 dest=$2 ref=$3 host=$4 submodules=$5 with_token=$6 id=$7 progress=$8
+url=$1 dest=$2 ref=$3 host=$4 submodules=$5 with_token=$6 id=$7 progress=$8 finished=$9
+# A variable of these names that the environment has would be handed on with what it holds later.
+unset token word
 LC_ALL=C GIT_TERMINAL_PROMPT=0
 export LC_ALL GIT_TERMINAL_PROMPT
 
@@ -107,6 +110,12 @@ check_out() {
   git -C "$1" rev-parse HEAD >>"$1/.git/agent-workspace-fetched"
 }
 
+# Says that the workspace is finished. Where that cannot be written, the clone itself says it.
+say_finished() {
+  [ -n "$finished" ] || return 0
+  { mkdir -p "${finished%/*}" && rm -f "${finished%-*}"-* && : >"$finished"; } 2>/dev/null
+}
+
 keep() {
   origin=$(git -C "$dest" remote get-url origin) || exit 86
   if [ "$(plain "$origin")" != "$(plain "$url")" ]; then
@@ -129,6 +138,7 @@ keep() {
   if [ "$submodules" = yes ]; then
     run_git_with_token -C "$dest" submodule update --init --recursive --quiet || exit $?
   fi
+  say_finished
   printf 'result=kept\n'
   exit 0
 }
@@ -160,7 +170,11 @@ settle_others
 printf '%s %s\n' "$$" "$dest" >"$partial.pid"
 
 [ ! -e "$dest/.git" ] || keep
-[ -z "$(ls -A "$dest" 2>/dev/null)" ] || exit 81
+if [ -n "$(ls -A "$dest" 2>/dev/null)" ]; then
+  # Another clone may have come to its place between the two looks.
+  [ ! -e "$dest/.git" ] || keep
+  exit 81
+fi
 
 verbose=--quiet
 [ "$progress" = no ] || verbose=--progress
@@ -185,5 +199,9 @@ git -C "$partial" rev-list --no-walk --tags >>"$partial/.git/agent-workspace-fet
 # Another create of the same workspace may have been faster.
 [ ! -e "$dest/.git" ] || keep
 rmdir "$dest" 2>/dev/null
-mv -T "$partial" "$dest" 2>/dev/null || { [ ! -e "$dest" ] && mv "$partial" "$dest"; } || exit 81
+if ! { mv -T "$partial" "$dest" 2>/dev/null || { [ ! -e "$dest" ] && mv "$partial" "$dest"; }; }; then
+  [ ! -e "$dest/.git" ] || keep
+  exit 81
+fi
+say_finished
 printf 'result=cloned\n'

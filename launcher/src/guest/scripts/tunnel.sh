@@ -3,8 +3,10 @@
 # Prints name=, before=yes|no and the log's end as `log ` lines. Exits with 80 without the CLI, 81 when it died.
 set -u
 mode=$1 name=$2 log=$3
-# The numbers of this call's processes, for ending them when it is interrupted. In no volume.
-mine=/tmp/.agent-workspace-tunnel-$4
+# The numbers of this call's processes, for ending them when it is interrupted. In no volume. They stay when it ends, as
+# its answer may be lost; the next start removes them.
+marks=/tmp/.agent-workspace-tunnel-
+mine=$marks$4
 
 # Sets live_name to that of the tunnel that runs: `code tunnel` itself, or a script of that name under its shell.
 find_live() {
@@ -93,6 +95,8 @@ detach=
 # shellcheck disable=SC2086 # no word at all without setsid
 (trap '' HUP; exec $detach code tunnel --accept-server-license-terms --name "$name") >>"$log" 2>&1 </dev/null 8>&- &
 pid=$!
+# No tunnel ran, so nobody waits for what others have noted.
+rm -f "$marks"*
 printf '%s\n%s\n' "$$" "$pid" >"$mine"
 
 # Until it says that it is open or wants a login, or has been silent for ten seconds, or is gone.
@@ -107,6 +111,5 @@ while [ "$tries" -lt 100 ]; do
   tries=$((tries + 1))
   nap
 done
-rm -f "$mine"
 printf 'name=%s\nbefore=no\n' "$name"
 show_log

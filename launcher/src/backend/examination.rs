@@ -1,0 +1,58 @@
+//! What a backend says of itself to `doctor`: facts, each asked for by itself, so that one that fails hides no other.
+
+use crate::backend::survey::Survey;
+use crate::error::Result;
+
+/// Everything that is asked. `engine` failing means that nothing after it was asked.
+#[derive(Debug)]
+pub struct Examination {
+    /// Where workspaces live, and where that was said.
+    pub place: String,
+    /// Who answers there.
+    pub engine: Result<EngineFacts>,
+    /// The image of new workspaces; `None` when it is not local.
+    pub image: Option<Result<Option<ImageFacts>>>,
+    /// The disk that holds everything.
+    pub disk: Option<Result<DiskFacts>>,
+    /// What nothing uses.
+    pub survey: Option<Result<Survey>>,
+}
+
+/// Who answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EngineFacts {
+    /// `Docker` or `Podman`.
+    pub kind: &'static str,
+    /// Its version.
+    pub version: String,
+    /// What it runs on, such as `linux/amd64`.
+    pub platform: String,
+    /// The version of its API.
+    pub api: String,
+    /// The oldest version of the API that will do.
+    pub oldest_api: String,
+    /// Whether it is older than that.
+    pub too_old: bool,
+}
+
+/// The image of new workspaces.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ImageFacts {
+    /// The engine's id of it.
+    pub id: String,
+    /// When it was made, in seconds since 1970.
+    pub made_at: Option<i64>,
+    /// The launcher that built it, when one did.
+    pub built_by: Option<String>,
+}
+
+/// The disk that holds everything.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DiskFacts {
+    /// The folder where the engine keeps its data.
+    pub folder: String,
+    /// What is free there; `None` when it is not on this machine.
+    pub free: Option<u64>,
+    /// What the volumes of our workspaces take; `None` when the engine does not say in time.
+    pub volumes: Option<u64>,
+}
