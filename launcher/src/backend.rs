@@ -23,6 +23,7 @@ use crate::host::Host;
 use crate::machine::Machine;
 use crate::output::Progress;
 use crate::phase::Phases;
+use crate::undo::Outcome;
 use crate::workspace::{ImageRef, Isolation, WorkspaceName};
 
 /// The folder that holds a workspace's files.
@@ -65,6 +66,8 @@ pub struct Spec {
     pub network: Option<String>,
     /// How high its walls are.
     pub isolation: Isolation,
+    /// Whether nobody asked for them.
+    pub default_isolation: bool,
     /// Environment of the container.
     pub env: Vec<(String, String)>,
     /// Labels asked for.
@@ -376,8 +379,8 @@ pub trait Backend: Send + Sync {
         view_id: &str,
     ) -> Result<Option<View>>;
 
-    /// Removes everything that carries the mark of one call, and nothing else. Returns whether there was anything.
-    async fn discard(&self, create_id: &str) -> Result<bool>;
+    /// Removes everything that carries the mark of one call, and nothing else. Returns what there was, or may still be.
+    async fn discard(&self, create_id: &str) -> Result<Outcome>;
 
     /// The workspace that carries the mark of one call, by its name, if that has come to make one.
     async fn made_by(&self, create_id: &str) -> Result<Option<String>>;

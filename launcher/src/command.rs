@@ -18,6 +18,7 @@ pub mod stop;
 pub mod tunnel;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use agent_workspace_contract::{EnvVar, ErrorCode, Transport, WorkspaceRow, WorkspaceStatus};
 
@@ -29,6 +30,9 @@ use crate::output::Progress;
 use crate::phase::Phases;
 use crate::undo::Undo;
 use crate::workspace::{Prefix, WorkspaceName};
+
+/// How long a view that did not open may hold up what goes on without it.
+const DISCARD_LIMIT: Duration = Duration::from_secs(10);
 
 /// What every command that touches something is given.
 pub struct App {
@@ -114,7 +118,8 @@ impl App {
     /// The backend's own.
     pub async fn view(&self, workspace: &Workspace, purpose: Purpose) -> Result<View> {
         let id = self.view_id(&workspace.name)?;
-        self.backend.view(workspace, purpose, &id).await
+        let opened = self.backend.view(workspace, purpose, &id).await;
+        self.or_discard(&id, opened).await
     }
 
     /// The same onto volumes without a container; `None` when there is nothing local to look with.
@@ -128,7 +133,17 @@ impl App {
         purpose: Purpose,
     ) -> Result<Option<View>> {
         let id = self.view_id(name.canonical())?;
-        self.backend.view_volumes(name, volumes, purpose, &id).await
+        let opened = self.backend.view_volumes(name, volumes, purpose, &id).await;
+        self.or_discard(&id, opened).await
+    }
+
+    /// A view that did not open may be there all the same, and would keep volumes busy when the command goes on without.
+    async fn or_discard<T>(&self, id: &str, opened: Result<T>) -> Result<T> {
+        if opened.is_err() {
+            // What is still left then is for the undo to say.
+            let _ = tokio::time::timeout(DISCARD_LIMIT, self.backend.discard(id)).await;
+        }
+        opened
     }
 
     /// The mark of a view that is about to be opened, which is discarded when the command fails.

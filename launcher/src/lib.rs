@@ -223,7 +223,7 @@ async fn take_back(app: &App, signals: &mut Signals, error: Error) -> Error {
         // Who asks a second time wants it to end now.
         _ = signals.interruption() => {}
     }
-    let Undone { done, left, remedies, kept, kept_for_a_look } = undone.into_inner().unwrap_or_default();
+    let Undone { done, left, remedies, kept, rescued, kept_for_a_look, unsure } = undone.into_inner().unwrap_or_default();
     let mut error = error;
     if let Some(phase) = app.phases.current() {
         error = error.detail("phase", phase);
@@ -234,13 +234,15 @@ async fn take_back(app: &App, signals: &mut Signals, error: Error) -> Error {
     if let Some(kept) = kept {
         error = error.cause(format!("workspace {kept} is finished and stays")).detail("workspace", kept);
     }
+    if let Some(rescued) = rescued {
+        error = error.cause(format!("the work is in {}", rescued.dir)).detail("rescued", serde_json::json!(rescued));
+    }
     if let Some(kept) = kept_for_a_look {
         error = error
-            .cause(format!(
-                "workspace {kept} is not finished and is kept for a look; then: agent-workspace rm --force {kept}"
-            ))
+            .cause(format!("workspace {kept} is not finished and is kept for a look; then: agent-workspace rm {kept}"))
             .detail("kept", kept);
     }
+    error = unsure.into_iter().fold(error, Error::cause);
     if left.is_empty() {
         return error;
     }

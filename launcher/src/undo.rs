@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use agent_workspace_contract::ErrorCode;
+use agent_workspace_contract::{ErrorCode, RescueReport};
 
 use crate::error::{Error, Result};
 
@@ -23,6 +23,8 @@ pub enum Outcome {
     TakenBack,
     /// It was asked to stay, and does: the workspace of this name.
     Kept(String),
+    /// Nothing is there, and something may still come: why.
+    Unsure(String),
 }
 
 impl From<bool> for Outcome {
@@ -45,6 +47,7 @@ struct Step {
 pub struct Undo {
     steps: Mutex<Vec<Step>>,
     kept: Mutex<Option<String>>,
+    rescued: Mutex<Option<RescueReport>>,
     undelivered: Mutex<Option<Action>>,
 }
 
@@ -59,8 +62,12 @@ pub struct Undone {
     pub remedies: Vec<String>,
     /// The workspace that was finished before, and stays.
     pub kept: Option<String>,
+    /// Where the work is that was brought out before, and stays.
+    pub rescued: Option<RescueReport>,
     /// The workspace that is not finished and was asked to stay all the same.
     pub kept_for_a_look: Option<String>,
+    /// What may still come, and how it is removed then.
+    pub unsure: Vec<String>,
 }
 
 impl Undo {
@@ -110,15 +117,18 @@ impl Undo {
         *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = Some(name.to_owned());
     }
 
+    /// Forgets every step, and remembers where the work is that was brought out though the command goes on.
+    pub fn keep_rescued(&self, rescued: &RescueReport) {
+        self.keep_everything();
+        *self.rescued.lock().unwrap_or_else(PoisonError::into_inner) = Some(rescued.clone());
+    }
+
     /// Remembers how to take back what a finished command has made, for the case that nobody can be told of it.
     pub fn when_undelivered<F>(&self, action: impl FnOnce() -> F + Send + 'static)
     where
-        F: Future<Output = Result<bool>> + Send + 'static,
+        F: Future<Output = Result<Outcome>> + Send + 'static,
     {
-        let action: Action = Box::new(move || {
-            let action = action();
-            Box::pin(async move { action.await.map(Outcome::from) })
-        });
+        let action: Action = Box::new(move || Box::pin(action()));
         *self.undelivered.lock().unwrap_or_else(PoisonError::into_inner) = Some(action);
     }
 
@@ -139,6 +149,7 @@ impl Undo {
     pub async fn run(&self, undone: &Mutex<Undone>) {
         let report = || undone.lock().unwrap_or_else(PoisonError::into_inner);
         report().kept.clone_from(&*self.kept.lock().unwrap_or_else(PoisonError::into_inner));
+        report().rescued.clone_from(&*self.rescued.lock().unwrap_or_else(PoisonError::into_inner));
         let steps = std::mem::take(&mut *self.steps());
         report().left = steps.iter().rev().map(|step| step.what.clone()).collect();
         report().remedies = steps.iter().rev().filter_map(|step| step.remedy.clone()).collect();
@@ -156,6 +167,7 @@ impl Undo {
                 Ok(Outcome::TakenBack) => report.done.push(what),
                 Ok(Outcome::Nothing) => {}
                 Ok(Outcome::Kept(name)) => report.kept_for_a_look = Some(name),
+                Ok(Outcome::Unsure(why)) => report.unsure.push(why),
                 Err(error) => {
                     let cause = error.causes().first().map(|cause| format!(": {cause}")).unwrap_or_default();
                     failed.push(format!("{what}: {error}{cause}"));

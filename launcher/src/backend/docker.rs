@@ -43,6 +43,7 @@ use crate::host::Host;
 use crate::machine::Machine;
 use crate::output::Progress;
 use crate::phase::Phases;
+use crate::undo::Outcome;
 use crate::workspace::{ImageRef, Prefix, WorkspaceName};
 
 /// Seconds between SIGTERM and SIGKILL when stopping.
@@ -261,7 +262,7 @@ impl Backend for Docker {
         self.open_view_of_volumes(name, volumes, purpose, view_id).await
     }
 
-    async fn discard(&self, create_id: &str) -> Result<bool> {
+    async fn discard(&self, create_id: &str) -> Result<Outcome> {
         self.take_back(create_id).await
     }
 

@@ -18,12 +18,12 @@ use crate::backend::{RecordedSpec, Spec, WORK, Workspace};
 use crate::command::App;
 use crate::error::{Error, Result};
 use crate::guest::clone::{self, Clone};
-use crate::guest::{joined, unsaved_work};
+use crate::guest::{finished, joined, unsaved_work};
 use crate::host;
 use crate::output::warning;
 use crate::phase::Phase;
 use crate::undo::Outcome;
-use crate::workspace::{Isolation, Prefix, RepoSpec, TunnelName, WorkspaceName, name};
+use crate::workspace::{Prefix, RepoSpec, TunnelName, WorkspaceName, name};
 
 /// How often a name made of the time is made anew when another create was faster.
 const NAME_TRIES: i64 = 60;
@@ -105,7 +105,7 @@ pub async fn run(app: &App, request: Request) -> Result<CreateReport> {
         path.clone_from(&spec.path);
         clone_into(app, &workspace, &spec, clone).await?;
     }
-    credentials::keep(app, &workspace, setup_git).await?;
+    credentials::keep(app, &workspace, created.new, setup_git).await?;
     let codex_profile = credentials::apply_profile(app, &workspace, codex_profile).await?;
     // From here on it is the user's, who only has to hear of it.
     app.undo.keep_workspace(&workspace.name);
@@ -165,7 +165,8 @@ fn register_undo(app: &App, spec: &Spec, keep: bool, made: Made) {
     let discard = move || async move { backend.discard(&id).await };
     match made {
         Made::Unknown => app.undo.register(what, discard),
-        Made::ByUs => app.undo.register_removable(what, format!("agent-workspace rm --force {}", spec.name), discard),
+        // Not by force: its volumes may have been there before, with work in them.
+        Made::ByUs => app.undo.register_removable(what, format!("agent-workspace rm {}", spec.name), discard),
     }
 }
 
@@ -215,10 +216,20 @@ async fn return_to(app: &App, workspace: &Workspace, spec: &Spec) -> Result<()> 
         app.undo.register(format!("workspace {}, when nobody else has it", workspace.name), move || async move {
             match (joined::leave(&*left, &id).await?, maker) {
                 (true, Some(maker)) => backend.discard(&maker).await,
-                _ => Ok(false),
+                _ => Ok(Outcome::Nothing),
             }
         });
-        app.phases.run(Phase::Start, joined::join(&*machine, &spec.create_id)).await?;
+        if !app.phases.run(Phase::Start, joined::join(&*machine, &spec.create_id)).await? {
+            // It is its maker's to take back, and nobody else's: somebody may be at work where it could not.
+            app.undo.keep_everything();
+            let ours = "the create that made the workspace failed and takes it back";
+            return Err(Error::new(ErrorCode::ContainerVanished, ours)
+                .detail("workspace", workspace.name.clone())
+                .hint("try again in a moment"));
+        }
+        if let Some(maker) = workspace.create_id.as_deref().filter(|_| cut_short) {
+            app.phases.run(Phase::Start, finished::set(&*machine, maker)).await?;
+        }
     }
     Ok(())
 }
@@ -256,10 +267,9 @@ fn differences(workspace: &Workspace, spec: &Spec) -> Vec<String> {
     compare("--cpus", cpus(wanted.nano_cpus), cpus(there.nano_cpus));
     compare("--memory", bytes(wanted.memory), bytes(there.memory));
     compare("network", wanted.network, there.network);
-    let isolation = |recorded: Option<Isolation>| recorded.map(|isolation| isolation.as_str().to_owned());
-    // The default is what nobody asked for.
-    let wanted_isolation = wanted.isolation.filter(|isolation| *isolation != Isolation::default());
-    compare("isolation", isolation(wanted_isolation), isolation(there.isolation));
+    // What is really there, which an engine may have made lower than it was recorded.
+    let wanted_isolation = (!spec.default_isolation).then(|| spec.isolation.as_str().to_owned());
+    compare("isolation", wanted_isolation, Some(workspace.isolation.as_str().to_owned()));
     if let (Some(wanted), None) = (&spec.repo, &workspace.repo) {
         found.push(format!("repository {wanted} was asked for; {name} was made without one, and lists none"));
     }

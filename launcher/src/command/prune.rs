@@ -76,7 +76,14 @@ pub async fn run(app: &App, request: Request) -> Result<PruneReport> {
             Sizes::new()
         })
     };
-    let mut pruning = Pruning { app, force: request.force, sizes, report: empty_report(request.dry_run), lost: None };
+    let mut pruning = Pruning {
+        app,
+        force: request.force,
+        sizes,
+        report: empty_report(request.dry_run),
+        lost: None,
+        first_failure: None,
+    };
     let is_due = |leaving: &Leaving| survey::is_due(leaving.made_at, now, request.age);
     let mut leavings = survey.leavings;
     let viewers: Vec<_> =
@@ -121,7 +128,11 @@ pub async fn run(app: &App, request: Request) -> Result<PruneReport> {
         pruning.volumes(&workspace, volumes).await;
     }
     app.undo.keep_everything();
-    Ok(pruning.report)
+    match pruning.first_failure {
+        // It did not get as far as doing a part.
+        Some(error) if pruning.report.removed.is_empty() && pruning.report.kept.is_empty() => Err(error),
+        _ => Ok(pruning.report),
+    }
 }
 
 fn empty_report(dry_run: bool) -> PruneReport {
@@ -177,6 +188,8 @@ struct Pruning<'a> {
     report: PruneReport,
     /// Why the backend is not asked for anything more.
     lost: Option<Error>,
+    /// Why the first thing could not be removed or looked for.
+    first_failure: Option<Error>,
 }
 
 impl Pruning<'_> {
@@ -415,6 +428,7 @@ impl Pruning<'_> {
     }
 
     fn lose(&mut self, error: &Error) {
+        self.first_failure.get_or_insert_with(|| error.clone());
         if error.code() == ErrorCode::EngineUnavailable {
             self.lost.get_or_insert_with(|| error.clone());
         }

@@ -114,7 +114,7 @@ async fn remove(app: &App, request: &Request, into: Option<&RescueParent>) -> Re
         frozen.thaw_when_undone(app);
     }
     app.progress.step("rm_started", &format!("removing workspace {}", workspace.name));
-    let removal = app.backend.remove(&workspace, *keep_volumes, proof).await;
+    let removal = app.backend.remove(&workspace, *keep_volumes, proof).await?;
     finish(workspace.name, removal, into, rescued)
 }
 
@@ -142,7 +142,7 @@ async fn secure(
     into: Option<&RescueParent>,
 ) -> Result<(Secured, Option<Frozen>)> {
     let name = &workspace.name;
-    let mut frozen = None;
+    let (mut frozen, mut inside) = (None, Vec::new());
     if workspace.status == WorkspaceStatus::Running {
         let secrets = workspace.secrets.as_ref().map(|secrets| secrets.mount.as_str());
         let found = match unsaved_work::find_inside(&*app.backend.machine(workspace), folders, secrets).await {
@@ -156,29 +156,35 @@ async fn secure(
             return Ok((conclude(app, name, &found)?, None));
         }
         frozen = Some(Frozen::freeze(app, workspace).await?);
+        inside = found;
     }
     app.progress.step("check_started", &format!("looking into {name} from beside it"));
     match app.view(workspace, purpose(into)).await {
-        Ok(view) => Ok((through(app, view, name, folders, force, into).await?, frozen)),
+        Ok(view) => Ok((through(app, view, name, folders, inside, force, into).await?, frozen)),
         Err(error) if error.code() == ErrorCode::EngineUnavailable => Err(error),
         Err(error) if into.is_some() => Err(cannot_rescue(name, &error)),
         Err(error) => Err(cannot_look(name, &error)),
     }
 }
 
-/// The same through a view, which is closed afterwards.
+/// The same through a view, which is closed afterwards. What was found inside has to be brought out as well: not all of
+/// it can be seen from beside.
 async fn through(
     app: &App,
     view: View,
     workspace: &str,
     folders: &[&str],
+    inside: Vec<Unsaved>,
     force: bool,
     into: Option<&RescueParent>,
 ) -> Result<Secured> {
-    let looked = match unsaved_work::find(&*view.machine, folders).await {
+    let mut looked = match unsaved_work::find(&*view.machine, folders).await {
         Err(error) if error.code() == ErrorCode::GuestFailed && into.is_some() => Ok(vec![unsaved_work::unchecked()]),
         looked => looked,
     };
+    if let Ok(found) = &mut looked {
+        found.extend(unsaved_work::not_among(inside, found));
+    }
     let rescued = match (&looked, into) {
         (Ok(found), Some(into)) if !found.is_empty() => {
             Some(Rescue { workspace, folders, found, force, into }.run(app, &*view.machine).await)
@@ -189,7 +195,10 @@ async fn through(
     match (looked, rescued) {
         (_, Some(rescued)) => {
             let rescued = rescued?;
-            app.undo.keep_everything();
+            match &rescued {
+                Some(report) => app.undo.keep_rescued(report),
+                None => app.undo.keep_everything(),
+            }
             let proof = if force { Confirmed::by_force() } else { Confirmed::by_rescuing_it() };
             Ok(Secured { proof, rescued })
         }
@@ -250,7 +259,7 @@ async fn remove_leftovers(app: &App, request: &Request, into: Option<&RescuePare
     let volumes = if *keep_volumes { Vec::new() } else { app.backend.leftovers(name).await? };
     if volumes.is_empty() {
         if *if_exists {
-            return finish(workspace.to_owned(), Ok(Removal::default()), into, None);
+            return finish(workspace.to_owned(), Removal::default(), into, None);
         }
         return Err(not_found(name));
     }
@@ -259,7 +268,7 @@ async fn remove_leftovers(app: &App, request: &Request, into: Option<&RescuePare
     } else {
         secure_volumes(app, name, &volumes, *force, into).await?
     };
-    let removal = app.backend.remove_leftovers(&volumes, proof).await;
+    let removal = app.backend.remove_leftovers(&volumes, proof).await?;
     finish(workspace.to_owned(), removal, into, rescued)
 }
 
@@ -296,18 +305,18 @@ async fn secure_volumes(
         Err(error) if error.code() == ErrorCode::EngineUnavailable => return Err(error),
         Err(error) => return Err(not_known(Some(&error))),
     };
-    let through = through(app, view, workspace, &[backend::WORK, backend::HOME], force, into).await;
+    let through = through(app, view, workspace, &[backend::WORK, backend::HOME], Vec::new(), force, into).await;
     through.map_err(|error| if error.code() == ErrorCode::UnsavedWork { error.hint(get_it_back) } else { error })
 }
 
-/// The report of a removal, which says where the work is also when it failed.
+/// The report of a removal.
 fn finish(
     workspace: String,
-    removal: Result<Removal>,
+    removal: Removal,
     into: Option<&RescueParent>,
     rescued: Option<RescueReport>,
 ) -> Result<RmReport> {
-    let Removal { removed, kept, failed } = removal.map_err(|error| rescue::say_where(error, rescued.as_ref()))?;
+    let Removal { removed, kept, failed } = removal;
     if failed.is_empty() {
         let rescued = into.map(|_| rescued);
         return Ok(RmReport { workspace, changed: !removed.is_empty(), removed, kept, failed, rescued });
@@ -317,8 +326,7 @@ fn finish(
         .detail("removed", json!(removed))
         .detail("kept", json!(kept))
         .detail("failed", json!(failed))
-        .hint(format!("mend the cause and run again: agent-workspace rm --force {workspace}"));
-    let error =
-        failed.iter().fold(error, |error, item| error.cause(format!("{} {}: {}", item.kind, item.id, item.message)));
-    Err(rescue::say_where(error, rescued.as_ref()))
+        // Without --force: by then it may be another workspace of this name, with work that nobody has looked at.
+        .hint(format!("mend the cause and run again: agent-workspace rm {workspace}"));
+    Err(failed.iter().fold(error, |error, item| error.cause(format!("{} {}: {}", item.kind, item.id, item.message))))
 }

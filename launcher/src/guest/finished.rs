@@ -10,6 +10,7 @@ const AT_WORK: &str = include_str!("scripts/at_work.sh");
 const FIRST_FILE: &str = include_str!("scripts/first_file.sh");
 
 /// For messages.
+const MARK_FINISHED: &str = "mark the workspace as finished";
 const SEE_WHAT_RUNS: &str = "see what runs in the workspace";
 const SEE_WHAT_IS_THERE: &str = "see what is in the workspace";
 
@@ -17,6 +18,16 @@ const SEE_WHAT_IS_THERE: &str = "see what is in the workspace";
 /// name says it all, so that nothing has to be run or read to know.
 pub fn mark(create_id: &str) -> String {
     format!("{HOME}/.agents-env/finished-{create_id}")
+}
+
+/// Leaves the mark, for who is content with a workspace whose create was cut off.
+///
+/// # Errors
+/// `guest_failed`, or the machine's own.
+pub async fn set(machine: &dyn Machine, create_id: &str) -> Result<()> {
+    let script = "mkdir -p \"${1%/*}\" && : >\"$1\"";
+    let output = run_short(machine, Command::script(script, &[&mark(create_id)]), MARK_FINISHED).await?;
+    if output.status == 0 { Ok(()) } else { Err(failed(MARK_FINISHED, &output)) }
 }
 
 /// What runs in a workspace beside the command that keeps it alive: the name of a program. `None` when nothing does.

@@ -4,7 +4,7 @@ use agent_workspace_contract::ErrorCode;
 
 use crate::error::{Error, Result, disk_full, is_disk_full};
 use crate::guest::clone::{UNREACHABLE, UNTRUSTED, has_any};
-use crate::guest::{last_lines, reported};
+use crate::guest::{cut_off, last_lines, reported};
 use crate::machine::{Command, Machine, Output, Secret};
 
 const SCRIPT: &str = include_str!("scripts/git_auth.sh");
@@ -25,6 +25,7 @@ pub async fn keep(machine: &dyn Machine, host: &str, token: Secret) -> Result<St
     let output = machine.run(command, &mut |_| {}).await?;
     match reported(&output.stdout, "with") {
         Some(with) if output.status == 0 => Ok(with.to_owned()),
+        None if output.status == 0 => Err(cut_off(&format!("keep git credentials for {host}"))),
         _ => Err(explain(host, &output)),
     }
 }

@@ -3,7 +3,7 @@
 
 use agent_workspace_contract::ErrorCode;
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::guest::{failed, run_short};
 use crate::machine::{Command, Machine};
 
@@ -15,18 +15,16 @@ const COME_BACK: &str = "come back to the workspace";
 const ABANDONED: i64 = 81;
 const OTHERS: i64 = 82;
 
-/// Says that the call of this id counts on the workspace.
+/// Says that the call of this id counts on the workspace. Returns whether it may: `false` when its maker has given it
+/// up and is taking it back.
 ///
 /// # Errors
-/// `container_vanished` when its maker has given it up, `guest_failed`, or the machine's own.
-pub async fn join(machine: &dyn Machine, id: &str) -> Result<()> {
+/// `guest_failed`, or the machine's own.
+pub async fn join(machine: &dyn Machine, id: &str) -> Result<bool> {
     let output = run_short(machine, Command::script(SCRIPT, &["join", MARKS, id]), COME_BACK).await?;
     match output.status {
-        0 => Ok(()),
-        ABANDONED => {
-            Err(Error::new(ErrorCode::ContainerVanished, "the create that made the workspace failed and takes it back")
-                .hint("try again in a moment"))
-        }
+        0 => Ok(true),
+        ABANDONED => Ok(false),
         _ => Err(failed(COME_BACK, &output)),
     }
 }

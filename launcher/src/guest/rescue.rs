@@ -21,12 +21,21 @@ pub const PACKED: &str = "/tmp/agent-workspace-rescue/out";
 /// What `PACKED` is called in its archive.
 pub const ROOT: &str = "out";
 
-/// Packs everything that is unsaved in folders of a workspace. Returns what is in `PACKED` then.
+/// What was packed.
+#[derive(Debug, PartialEq)]
+pub struct Packed {
+    /// What is in `PACKED`.
+    pub items: Vec<RescuedItem>,
+    /// Repositories that are among the files, all of each, as git could not read them.
+    pub copied: Vec<String>,
+}
+
+/// Packs everything that is unsaved in folders of a workspace.
 ///
 /// # Errors
 /// `rescue_failed` when something cannot be packed or does not restore, `engine_unavailable` when the answer was lost,
 /// or the machine's own.
-pub async fn pack(machine: &dyn Machine, folders: &[&str], progress: &Progress) -> Result<Vec<RescuedItem>> {
+pub async fn pack(machine: &dyn Machine, folders: &[&str], progress: &Progress) -> Result<Packed> {
     let mut words = vec![SCRATCH];
     words.extend(arguments(folders));
     let mut lines = Lines::default();
@@ -52,14 +61,19 @@ pub async fn pack(machine: &dyn Machine, folders: &[&str], progress: &Progress) 
 }
 
 /// What was found and is in nothing that was packed.
-pub fn left_out<'a>(found: &'a [Unsaved], items: &[RescuedItem]) -> Vec<&'a Unsaved> {
+pub fn left_out<'a>(found: &'a [Unsaved], packed: &Packed) -> Vec<&'a Unsaved> {
+    let Packed { items, copied } = packed;
     let has_files = items.iter().any(|item| item.kind == "files");
+    let is_in = |path: &str, folder: &str| {
+        path.strip_prefix(folder).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    };
     let holds = |unsaved: &Unsaved| {
         let of_it = |item: &&RescuedItem| item.repository.as_deref() == Some(unsaved.path.as_str());
         match unsaved.kind.as_str() {
             "files" => has_files,
-            // Packing fails at what it cannot read, so that this is in what it took.
+            // Packing fails at what it cannot read and at what it cannot see, so that this is in what it took.
             "unchecked" => true,
+            _ if has_files && copied.iter().any(|folder| is_in(&unsaved.path, folder)) => true,
             // Commits and stashes are in bundles; what is changed may be too, when it was committed meanwhile.
             "commits" | "stashes" => items.iter().filter(of_it).any(|item| item.kind == "bundle"),
             _ => items.iter().any(|item| of_it(&item)),
@@ -77,7 +91,8 @@ pub fn readme(workspace: &str, items: &[RescuedItem]) -> String {
          NNN-NAME.changes.patch   the files as they were, against the last commit\n\
          NNN-NAME.staged.patch    what was staged, where that was something else\n\
          NNN-NAME.shallow         where a shallow history ends\n\
-         files.tar                files outside any repository, with their whole paths\n\n\
+         files.tar                with their whole paths: files outside any repository, and repositories that git\n\
+         \x20                        could not read\n\n\
          To restore one:\n\n\
          git clone NNN-NAME.bundle NAME && cd NAME\n\
          git fetch origin '+refs/*:refs/rescued/*'    # stashes are refs/rescued/stashes/0 and so on:\n\
@@ -97,11 +112,17 @@ pub fn readme(workspace: &str, items: &[RescuedItem]) -> String {
 }
 
 /// The script's list, if it is whole and names nothing but plain files.
-fn manifest(stdout: &str) -> Option<Vec<RescuedItem>> {
+fn manifest(stdout: &str) -> Option<Packed> {
     let (lines, end) = stdout.trim_end_matches('\n').rsplit_once('\n').unwrap_or(("", stdout.trim_end_matches('\n')));
     let count: usize = end.strip_prefix("end\t")?.parse().ok()?;
-    let items: Option<Vec<RescuedItem>> = lines.split('\n').filter(|line| !line.is_empty()).map(item).collect();
-    items.filter(|items| items.len() == count)
+    let mut packed = Packed { items: Vec::new(), copied: Vec::new() };
+    for line in lines.split('\n').filter(|line| !line.is_empty()) {
+        match line.strip_prefix("copied\t") {
+            Some(repository) => packed.copied.push(repository.to_owned()),
+            None => packed.items.push(item(line)?),
+        }
+    }
+    (packed.items.len() + packed.copied.len() == count).then_some(packed)
 }
 
 fn item(line: &str) -> Option<RescuedItem> {
@@ -139,12 +160,14 @@ mod tests {
     #[test]
     fn a_list_is_read_whole_or_not_at_all() {
         let text = line("bundle", "001-a.bundle", "/work/a b\tc") + &line("files", "files.tar", "");
-        let items = manifest(&format!("{text}end\t2\n")).unwrap();
+        let Packed { items, .. } = manifest(&format!("{text}end\t2\n")).unwrap();
         assert_eq!((items[0].repository.as_deref(), items[0].bytes), (Some("/work/a b\tc"), 3));
         assert_eq!(items[1].repository, None);
         assert_eq!(manifest(&text), None, "its end is missing");
         assert_eq!(manifest(&format!("{text}end\t3\n")), None, "a line is missing");
-        assert_eq!(manifest("end\t0\n"), Some(Vec::new()));
+        let copied = manifest("copied\t/work/a b\tc\nend\t1\n").unwrap();
+        assert_eq!((copied.items, copied.copied), (Vec::new(), vec!["/work/a b\tc".to_owned()]));
+        assert_eq!(manifest("end\t0\n"), Some(Packed { items: Vec::new(), copied: Vec::new() }));
     }
 
     #[test]
@@ -158,9 +181,20 @@ mod tests {
     #[test]
     fn what_is_in_nothing_that_was_packed_is_told() {
         let text = line("changes", "001-a.changes.patch", "/work/a") + "end\t1\n";
-        let items = manifest(&text).unwrap();
+        let packed = manifest(&text).unwrap();
         let found = [unsaved("untracked", "/work/a"), unsaved("stashes", "/work/a"), unsaved("files", "/work/x")];
-        assert_eq!(left_out(&found, &items), [&found[1], &found[2]]);
-        assert_eq!(left_out(&[unsaved("commits", "/work/a"), unsaved("changes", "/work/b")], &items).len(), 2);
+        assert_eq!(left_out(&found, &packed), [&found[1], &found[2]]);
+        assert_eq!(left_out(&[unsaved("commits", "/work/a"), unsaved("changes", "/work/b")], &packed).len(), 2);
+    }
+
+    #[test]
+    fn a_repository_among_the_files_is_packed_and_its_neighbour_is_not() {
+        let text = line("files", "files.tar", "") + "copied\t/work/a\nend\t2\n";
+        let packed = manifest(&text).unwrap();
+        let found = [unsaved("commits", "/work/a"), unsaved("changes", "/work/a/b"), unsaved("commits", "/work/ab")];
+        assert_eq!(left_out(&found, &packed), [&found[2]]);
+        // Without the files it is only said to be there.
+        let packed = manifest("copied\t/work/a\nend\t1\n").unwrap();
+        assert_eq!(left_out(&found[..1], &packed), [&found[0]]);
     }
 }

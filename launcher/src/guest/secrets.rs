@@ -2,7 +2,7 @@
 
 use crate::backend::{HOME, Secrets, WORK};
 use crate::error::Result;
-use crate::guest::{failed, reported};
+use crate::guest::{cut_off, failed, reported};
 use crate::machine::{Command, Machine, Who};
 use crate::workspace::secrets_mount::is_in;
 
@@ -20,14 +20,15 @@ pub struct Unusable {
 }
 
 /// Looks at new secrets; `None` when they can be used. The folders that the engine made on the way to the mount are
-/// given to the user.
+/// given to the user where `may_own`: behind strict walls not even root can.
 ///
 /// # Errors
 /// `guest_failed`, or the machine's own.
-pub async fn look(machine: &dyn Machine, secrets: &Secrets) -> Result<Option<Unusable>> {
+pub async fn look(machine: &dyn Machine, secrets: &Secrets, may_own: bool) -> Result<Option<Unusable>> {
     let mount = secrets.mount.as_str();
     let parent = mount.rsplit_once('/').map_or("", |(parent, _)| parent);
-    if let Some(top) = [HOME, WORK].into_iter().find(|top| parent != *top && is_in(parent, top)) {
+    let top = [HOME, WORK].into_iter().find(|top| parent != *top && is_in(parent, top));
+    if let Some(top) = top.filter(|_| may_own) {
         let own = Command::script(SCRIPT, &["own", mount, top]).run_by(Who::Root);
         let output = machine.run(own, &mut |_| {}).await?;
         if output.status != 0 {
@@ -42,6 +43,7 @@ pub async fn look(machine: &dyn Machine, secrets: &Secrets) -> Result<Option<Unu
         Some(result) => {
             Ok(Some(Unusable { only_writing: result == "unwritable", user: number("user"), owner: number("owner") }))
         }
+        None if output.status == 0 => Err(cut_off("look at the secrets")),
         None => Err(failed("look at the secrets", &output)),
     }
 }

@@ -80,6 +80,12 @@ async fn search(machine: &dyn Machine, folders: &[&str], seen_from: [&str; 2]) -
     Ok(found)
 }
 
+/// What one look has found where another has found nothing of that kind.
+pub fn not_among(found: Vec<Unsaved>, others: &[Unsaved]) -> Vec<Unsaved> {
+    let is_new = |unsaved: &Unsaved| !others.iter().any(|other| (&other.kind, &other.path) == (&unsaved.kind, &unsaved.path));
+    found.into_iter().filter(is_new).collect()
+}
+
 /// What stands for a search that failed: nobody knows what is there.
 pub fn unchecked() -> Unsaved {
     Unsaved { kind: "unchecked".to_owned(), path: WORK.to_owned(), count: None }
@@ -120,6 +126,14 @@ mod tests {
         for line in ["", "ends", "changes", "changes\t3", "sh: printf: not found"] {
             assert_eq!(heard(line).kind, "unchecked", "{line:?}");
         }
+    }
+
+    #[test]
+    fn what_two_looks_find_alike_counts_once() {
+        let said = |line| parse(line).unwrap();
+        let (one, two) = (said("commits\t2\t/work/a"), said("changes\t1\t/work/a"));
+        assert_eq!(not_among(vec![one.clone(), two.clone()], &[said("commits\t3\t/work/a")]), [two]);
+        assert_eq!(not_among(vec![one], &[said("commits\t2\t/work/ab")]).len(), 1);
     }
 
     #[test]

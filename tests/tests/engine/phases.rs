@@ -69,7 +69,7 @@ fn what_could_not_be_undone_comes_with_the_command_that_removes_it() {
     engine.answers(Script::Clone, Reply::fails(128, "fatal: early EOF"));
     engine.goes_wrong(When::every("GET", "/containers/json"), Fault::refusal(500, "database is locked"));
     let document = fails(&engine, &CREATE, 1, "clone_failed");
-    assert_eq!(document.text("/error/hint"), "remove what is left: agent-workspace rm --force agent-ws-a");
+    assert_eq!(document.text("/error/hint"), "remove what is left: agent-workspace rm agent-ws-a");
 }
 
 #[test]

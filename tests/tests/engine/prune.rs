@@ -345,7 +345,7 @@ fn an_engine_that_goes_away_in_the_middle_fails_what_is_left_and_hides_nothing_t
     let engine = engine();
     left_volumes(&engine);
     engine.has_volume_of("agent-ws-b-work", "agent-ws-b", ID);
-    engine.goes_wrong(When::call("DELETE /volumes/agent-ws-a-home"), Fault::cut());
+    engine.goes_wrong(When::every("DELETE", "/volumes/agent-ws-a-home"), Fault::cut());
     let document = fails(&engine, &["prune", "--force"], 8, "partial");
     assert_eq!(names(&document, "removed"), ["agent-ws-a-work"]);
     assert_eq!(names(&document, "failed"), ["agent-ws-a-home", "agent-ws-b-work"]);

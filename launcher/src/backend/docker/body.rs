@@ -152,6 +152,7 @@ pub(super) mod tests {
             memory: None,
             network: None,
             isolation: Isolation::Standard,
+            default_isolation: false,
             env: vec![("TOKEN".to_owned(), "canary".to_owned()), ("HOME".to_owned(), "/h".to_owned())],
             labels: Vec::new(),
             secrets: None,

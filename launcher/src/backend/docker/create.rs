@@ -141,15 +141,17 @@ impl Docker {
         let mine = Own { create_id: create_id.to_owned(), creating: true, made: true };
         let before = std::mem::replace(&mut *self.own(), mine);
         let answer = self.engine.docker.create_container(Some(options), body).await;
-        let refused = match &answer {
-            Err(Bollard::DockerResponseServerError { .. }) => true,
-            Err(error) => errors::never_sent(error),
-            Ok(_) => false,
+        // An engine that refuses late, on a full disk for one, has made the volumes before.
+        let (answered, surely_nothing) = match &answer {
+            Err(Bollard::DockerResponseServerError { status_code: 404, .. }) => (true, true),
+            Err(Bollard::DockerResponseServerError { message, .. }) => (true, is_name_in_use(message)),
+            Err(error) => (errors::never_sent(error), errors::never_sent(error)),
+            Ok(_) => (true, false),
         };
         let mut own = self.own();
-        own.creating = !refused && answer.is_err();
+        own.creating = !answered;
         // What an earlier request of the same mark has made is there all the same.
-        own.made = !refused || (before.made && before.create_id == create_id);
+        own.made = !surely_nothing || (before.made && before.create_id == create_id);
         drop(own);
         answer
     }
@@ -165,9 +167,7 @@ impl Docker {
             }
             Err(Bollard::DockerResponseServerError { status_code: 404, message }) => Ok(Answer::NoImage(message)),
             // Podman answers 500 here.
-            Err(Bollard::DockerResponseServerError { status_code: 409 | 500, message })
-                if message.contains("already in use") =>
-            {
+            Err(Bollard::DockerResponseServerError { status_code: 409 | 500, message }) if is_name_in_use(&message) => {
                 Ok(Answer::NameInUse(message))
             }
             Err(Bollard::DockerResponseServerError { message, .. })
@@ -222,6 +222,11 @@ impl Docker {
         }
         Err(self.engine.explain_refusal(&refused, &doing))
     }
+}
+
+/// Whether an engine's refusal is about a name that a container has.
+fn is_name_in_use(message: &str) -> bool {
+    message.contains("already in use")
 }
 
 /// Whether an engine's refusal is about the network that was asked for.

@@ -30,6 +30,12 @@ pub(super) fn volume_names(name: &str) -> [String; 3] {
     [format!("{name}-work"), format!("{name}-home"), format!("{name}-agent-home")]
 }
 
+/// The work volume that stands beside a home. Where `a-agent-work` is there, `a-agent-home` is the home of the workspace
+/// `a-agent` and not the third volume of `a`.
+pub(super) fn work_beside_home(home: &str) -> String {
+    format!("{}-work", home.strip_suffix("-home").unwrap_or(home))
+}
+
 /// Whether a volume is one of a workspace's: it has one of those names, and our label names the workspace; or it has no
 /// label at all, as launchers set none at first and Podman drops them, and the workspace's name begins like one of ours.
 /// What carries somebody else's labels is somebody else's.

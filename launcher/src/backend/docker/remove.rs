@@ -12,11 +12,12 @@ use serde_json::json;
 
 use super::container::{Inspected, Listed};
 use super::engine::Refused;
-use super::labels::{self, LABEL_CREATE_ID, is_volume_of};
+use super::labels::{self, LABEL_CREATE_ID, LABEL_VIEW, is_volume_of};
 use super::{Docker, encode};
 use crate::backend::{Backend, Removal, Workspace};
 use crate::error::{Error, Result};
 use crate::guest::joined;
+use crate::undo::Outcome;
 use crate::workspace::WorkspaceName;
 
 /// How long to wait before an order to remove something is given again.
@@ -25,6 +26,9 @@ const AGAIN_AFTER: Duration = Duration::from_millis(100);
 const NO_PATIENCE_LEFT: Duration = Duration::from_secs(30);
 /// How long undoing looks for a container whose creation was under way when the connection broke.
 const SETTLE: Duration = Duration::from_secs(3);
+/// What is said when it has not come by then.
+const MAY_COME: &str = "the engine did not answer whether it makes the container; if it still appears, it goes with: \
+                        agent-workspace prune --older-than 0";
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -50,7 +54,7 @@ struct PodmanVolume {
 impl Docker {
     /// Gives the order to remove something. What is removed twice is removed once, and half a workspace is worse than a
     /// moment's wait: an order whose answer was lost, or that the engine could not carry out, is given a second time.
-    async fn order_away(&self, path: &str, doing: &str) -> Result<Result<(), Refused>> {
+    pub(super) async fn order_away(&self, path: &str, doing: &str) -> Result<Result<(), Refused>> {
         let since = Instant::now();
         let order = || self.engine.order(Method::DELETE, path, doing);
         let first = order().await;
@@ -93,15 +97,24 @@ impl Docker {
         Err(self.engine.explain_refusal(&refused, &doing))
     }
 
-    /// Removes volumes, all at once. Those that are not there are no news.
+    /// Removes volumes, all at once. Those that are not there are no news. What only looks into them, for a command that
+    /// was killed or is late, makes way.
     pub(super) async fn remove_volumes(&self, volumes: &[String], removal: &mut Removal) {
-        let results = join_all(volumes.iter().map(async |volume| {
+        let order = async |volume: String| {
             let doing = format!("remove the volume {volume}");
-            (volume, self.order_away(&format!("/volumes/{volume}"), &doing).await)
-        }))
-        .await;
+            let result = self.order_away(&format!("/volumes/{volume}"), &doing).await;
+            (volume, result)
+        };
+        let is_busy =
+            |result: &Result<Result<(), Refused>>| matches!(result, Ok(Err(refused)) if refused.status == 409);
+        let mut results = join_all(volumes.iter().cloned().map(order)).await;
+        if results.iter().any(|(_, result)| is_busy(result)) && self.remove_views_of(volumes).await {
+            let busy = results.extract_if(.., |(_, result)| is_busy(result)).map(|(volume, _)| order(volume));
+            let again = join_all(busy.collect::<Vec<_>>()).await;
+            results.extend(again);
+        }
         for (volume, result) in results {
-            let (kind, id) = ("volume".to_owned(), volume.clone());
+            let (kind, id) = ("volume".to_owned(), volume);
             match result {
                 Ok(Ok(())) => removal.removed.push(RemovedItem { kind, id }),
                 Ok(Err(refused)) if refused.status == 404 => {}
@@ -111,12 +124,24 @@ impl Docker {
         }
     }
 
+    /// Removes the containers that only look into volumes. Returns whether there were any.
+    async fn remove_views_of(&self, volumes: &[String]) -> bool {
+        let mut removed = false;
+        for volume in volumes {
+            let filters = json!({ "label": [LABEL_VIEW], "volume": [volume] });
+            for view in self.list_by(filters, "see who looks into a volume").await.unwrap_or_default() {
+                removed |= self.remove_container(&view.id, "of a look").await.unwrap_or_default();
+            }
+        }
+        removed
+    }
+
     /// Removes everything that carries the mark of one call, and nothing else. A workspace that somebody else has come
     /// back to meanwhile stays: it is theirs as well.
-    pub(super) async fn take_back(&self, create_id: &str) -> Result<bool> {
+    pub(super) async fn take_back(&self, create_id: &str) -> Result<Outcome> {
         let own = self.own().clone();
         if own.create_id == create_id && !own.made {
-            return Ok(false);
+            return Ok(Outcome::Nothing);
         }
         let doing = "undo what this call has made";
         let mut volumes = Vec::new();
@@ -145,7 +170,9 @@ impl Docker {
         let mut removal = Removal::default();
         self.remove_volumes(&volumes, &mut removal).await;
         match removal.failed.first() {
-            None => Ok(found || !removal.removed.is_empty()),
+            None if found || !removal.removed.is_empty() => Ok(Outcome::TakenBack),
+            None if own.create_id == create_id && own.creating => Ok(Outcome::Unsure(MAY_COME.to_owned())),
+            None => Ok(Outcome::Nothing),
             Some(failed) => {
                 Err(Error::new(ErrorCode::EngineError, format!("volume {}: {}", failed.id, failed.message)))
             }
@@ -183,11 +210,20 @@ impl Docker {
     /// Volumes of a workspace whose container is gone, and nobody else's.
     pub(super) async fn left_volumes(&self, name: &WorkspaceName) -> Result<Vec<String>> {
         let names: Vec<&str> = [Some(name.canonical()), name.legacy(), name.verbatim()].into_iter().flatten().collect();
-        let own: Vec<String> = names.iter().copied().flat_map(labels::volume_names).collect();
-        let found = self.volumes_by(json!({ "name": own }), "look for volumes").await?;
+        let own = names.iter().copied().flat_map(labels::volume_names);
+        let beside = names.iter().map(|name| format!("{name}-agent-work"));
+        let asked: Vec<String> = own.chain(beside).collect();
+        let found = self.volumes_by(json!({ "name": asked }), "look for volumes").await?;
+        let is_there = |name: String| found.iter().any(|volume| volume.name == name);
+        let is_labelled = |volume: &Volume| volume.labels.as_ref().is_some_and(|labels| !labels.is_empty());
         // The engine's filter finds every name that holds one of ours.
-        let is_ours = |volume: &Volume| names.iter().any(|workspace| self.owns(workspace, volume));
-        Ok(found.into_iter().filter(is_ours).map(|volume| volume.name).collect())
+        let is_ours = |volume: &&Volume| {
+            let is_home_of_another = names.iter().any(|name| volume.name == format!("{name}-agent-home"))
+                && !is_labelled(volume)
+                && is_there(labels::work_beside_home(&volume.name));
+            !is_home_of_another && names.iter().any(|workspace| self.owns(workspace, volume))
+        };
+        Ok(found.iter().filter(is_ours).map(|volume| volume.name.clone()).collect())
     }
 
     /// The third volume of the oldest launchers, when it is there, is not mounted, and is not somebody else's: a
@@ -198,7 +234,14 @@ impl Docker {
             return Ok(None);
         }
         let found: Option<Volume> = self.engine.get(&format!("/volumes/{third}"), "look for volumes").await?;
-        Ok(found.filter(|volume| self.owns(&workspace.name, volume)).map(|volume| volume.name))
+        let Some(volume) = found.filter(|volume| self.owns(&workspace.name, volume)) else { return Ok(None) };
+        if volume.labels.is_none_or(|labels| labels.is_empty()) {
+            let path = format!("/volumes/{}", labels::work_beside_home(&third));
+            if self.engine.get::<Volume>(&path, "look for volumes").await?.is_some() {
+                return Ok(None);
+            }
+        }
+        Ok(Some(volume.name))
     }
 
     fn owns(&self, workspace: &str, volume: &Volume) -> bool {

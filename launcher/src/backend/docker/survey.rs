@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use agent_workspace_contract::WorkspaceStatus;
-use hyper::Method;
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::json;
@@ -223,8 +222,8 @@ impl Docker {
 
     async fn clear_gently(&self, path: &str, leaving: &Leaving) -> Result<Cleared> {
         let doing = doing(leaving);
-        match self.engine.order(Method::DELETE, path, &doing).await? {
-            Ok(_) => Ok(Cleared::Removed),
+        match self.order_away(path, &doing).await? {
+            Ok(()) => Ok(Cleared::Removed),
             Err(refused) if refused.status == 404 => Ok(Cleared::Gone),
             Err(refused) if refused.status == 409 => Ok(Cleared::InUse(refused.message)),
             Err(refused) => Err(self.engine.explain_refusal(&refused, &doing)),

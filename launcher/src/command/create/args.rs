@@ -78,9 +78,9 @@ pub struct Args {
     /// Memory it may use, for example 2g
     #[arg(long, value_name = "SIZE", help_heading = "Container")]
     memory: Option<String>,
-    /// How high its walls are
-    #[arg(long, value_name = "HOW", value_enum, default_value_t, help_heading = "Container")]
-    isolation: Isolation,
+    /// How high its walls are; by default standard
+    #[arg(long, value_name = "HOW", value_enum, help_heading = "Container")]
+    isolation: Option<Isolation>,
     /// The engine's network it is on
     #[arg(long, value_name = "NETWORK", help_heading = "Container")]
     network: Option<String>,
@@ -247,6 +247,8 @@ impl Args {
         backend::choose(backend.as_deref(), host)?;
         let image = resolve_image(image, host)?;
         let network = network.map(|network| resources::network(&network)).transpose()?;
+        let default_isolation = isolation.is_none();
+        let isolation = isolation.unwrap_or_default();
         if isolation == Isolation::Strict {
             check_strict(network.as_deref(), !no_clone, tunnel.is_some())?;
         }
@@ -274,6 +276,7 @@ impl Args {
             memory: memory.map(|memory| resources::memory(&memory)).transpose()?,
             network,
             isolation,
+            default_isolation,
             env: env_file.map(|file| read_env_file(&file, host)).transpose()?.unwrap_or_default(),
             labels: label.iter().map(|label| resources::label(label)).collect::<Result<_>>()?,
             secrets,

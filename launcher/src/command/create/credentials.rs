@@ -1,5 +1,8 @@
 //! What `create` does in a workspace that is there and has its clone: git credentials, a profile of the secrets.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use agent_workspace_contract::ErrorCode;
 
 use crate::backend::Workspace;
@@ -9,6 +12,7 @@ use crate::guest::{codex, git_auth};
 use crate::machine::Secret;
 use crate::output::warning;
 use crate::phase::Phase;
+use crate::undo::Outcome;
 use crate::workspace::Profile;
 
 /// Git credentials that are to be kept in the workspace.
@@ -37,11 +41,12 @@ impl SetupGit {
     }
 }
 
-/// Keeps git credentials in the workspace, if that was asked for.
+/// Keeps git credentials in the workspace, if that was asked for. From one that is not `new` they are not taken back: the
+/// ones they took the place of are gone. So who does not get to the end is told.
 ///
 /// # Errors
 /// What the guest says.
-pub(super) async fn keep(app: &App, workspace: &Workspace, request: Option<SetupGit>) -> Result<()> {
+pub(super) async fn keep(app: &App, workspace: &Workspace, new: bool, request: Option<SetupGit>) -> Result<()> {
     let Some(SetupGit { host, token, token_elsewhere }) = request else { return Ok(()) };
     if token_elsewhere {
         app.progress.warn(warning(
@@ -53,8 +58,21 @@ pub(super) async fn keep(app: &App, workspace: &Workspace, request: Option<Setup
     }
     app.progress.step("credentials_started", &format!("keeping git credentials for {host}"));
     let machine = app.backend.machine(workspace);
+    let refused = Arc::new(AtomicBool::new(false));
+    if !new {
+        let (refused, name) = (Arc::clone(&refused), workspace.name.clone());
+        app.undo.register(format!("git credentials for {host} in {name}"), move || async move {
+            match refused.load(Ordering::Relaxed) {
+                true => Ok(Outcome::Nothing),
+                false => Err(Error::new(ErrorCode::CredentialsFailed, "they are kept there, or may be")),
+            }
+        });
+    }
     let keeping = git_auth::keep(&*machine, &host, token);
     let kept = app.phases.run(Phase::Credentials, keeping).await;
+    // What the script itself has refused it has taken back.
+    let unheard = [ErrorCode::EngineUnavailable, ErrorCode::Timeout];
+    refused.store(matches!(&kept, Err(error) if !unheard.contains(&error.code())), Ordering::Relaxed);
     let with = kept.map_err(|error| error.detail("workspace", workspace.name.clone()))?;
     let keeper = if with == "gh" { "gh keeps" } else { "git's own store keeps" };
     app.progress.detail("credentials_kept", &format!("{keeper} them, for the workspace's user alone"));

@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-use agent_workspace_contract::{EnvVar, ErrorCode, SecretsReport};
+use agent_workspace_contract::{EnvVar, ErrorCode, Isolation as Walls, SecretsReport};
 
 use crate::backend::{HOME, SECRET_DIR, Secrets, Spec, WORK, Workspace};
 use crate::command::App;
@@ -178,7 +178,8 @@ pub fn differences(workspace: &Workspace, spec: &Spec) -> Vec<String> {
 pub async fn look(app: &App, workspace: &Workspace) -> Result<()> {
     let Some(secrets) = &workspace.secrets else { return Ok(()) };
     let machine = app.backend.machine(workspace);
-    let looked = app.phases.run(Phase::Prepare, guest::look(&*machine, secrets)).await?;
+    let may_own = workspace.isolation != Walls::Strict;
+    let looked = app.phases.run(Phase::Prepare, guest::look(&*machine, secrets, may_own)).await?;
     let Some(unusable) = looked else { return Ok(()) };
     let cannot = if unusable.only_writing { "written" } else { "read" };
     let guest::Unusable { user, owner, .. } = unusable;

@@ -149,7 +149,8 @@ mod tests {
 
     /// Whether a create that uses everything fails in this environment.
     fn create_fails(host: &Host) -> bool {
-        let words = ["agent-workspace", "create", "o/r", "--secrets-dir", "/usr/bin"];
+        let secrets = tempfile::tempdir().unwrap();
+        let words = ["agent-workspace", "create", "o/r", "--secrets-dir", secrets.path().to_str().unwrap()];
         let Some(Verb::Create(args)) = Cli::try_parse_from(words).unwrap().command else { panic!("not create") };
         args.resolve(host, false).is_err()
     }

@@ -4,12 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use agent_workspace_contract::{ErrorCode, RescueReport};
-use serde_json::json;
 
 use crate::backend::Workspace;
 use crate::command::App;
 use crate::error::{Error, Result};
-use crate::guest::rescue::{self, LIMIT, PACKED, ROOT};
+use crate::guest::rescue::{self, LIMIT, PACKED, Packed, ROOT};
 use crate::guest::unsaved_work::Unsaved;
 use crate::host::rescue_folder::{RescueFolder, RescueParent};
 use crate::machine::Machine;
@@ -40,9 +39,9 @@ impl Rescue<'_> {
         app.progress.step("rescue_started", &format!("packing the work in {workspace}"));
         let late = || failed(workspace, &format!("it took more than {} minutes", LIMIT.as_secs() / 60));
         let pack = rescue::pack(machine, folders, &app.progress);
-        let items = tokio::time::timeout(LIMIT, pack).await.map_err(|_| late())?;
-        let items = items.map_err(|error| advise(error, workspace))?;
-        let left_out = rescue::left_out(found, &items);
+        let packed = tokio::time::timeout(LIMIT, pack).await.map_err(|_| late())?;
+        let packed = packed.map_err(|error| advise(error, workspace))?;
+        let left_out = rescue::left_out(found, &packed);
         if !left_out.is_empty() {
             let sentences: Vec<String> = left_out.iter().map(ToString::to_string).collect();
             if !force {
@@ -51,6 +50,7 @@ impl Rescue<'_> {
             }
             app.progress.warn(warning("not_rescued", format!("this is not brought out: {}", sentences.join("; "))));
         }
+        let Packed { items, .. } = packed;
         if items.is_empty() {
             return Ok(None);
         }
@@ -137,12 +137,4 @@ fn advise(error: Error, workspace: &str) -> Error {
 
 fn bring_it_out(workspace: &str) -> String {
     format!("bring it out yourself, for example: docker cp {workspace}:/work .")
-}
-
-/// An error after the work was brought out says where it is.
-pub(super) fn say_where(error: Error, rescued: Option<&RescueReport>) -> Error {
-    match rescued {
-        Some(rescued) => error.detail("rescued", json!(rescued)).cause(format!("the work is in {}", rescued.dir)),
-        None => error,
-    }
 }

@@ -89,9 +89,10 @@ plain() {
   printf '%s' "$plain_url" | tr '[:upper:]' '[:lower:]'
 }
 
-# What cannot be looked at counts as changed.
+# What cannot be looked at counts as changed. The look writes no index, and so runs no hook of that either.
 changes() {
-  status=$(git -C "$dest" -c core.fsmonitor=false status --porcelain) || return 0
+  set -- --no-optional-locks -c core.hooksPath=/dev/null -c core.fsmonitor=false
+  status=$(git "$@" -C "$dest" status --porcelain) || return 0
   [ -n "$status" ]
 }
 

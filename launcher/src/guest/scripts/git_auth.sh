@@ -6,7 +6,7 @@ set -u
 host=$1
 umask 077
 # A variable of these names that the environment has would be handed on with what it holds later.
-unset token word
+unset token word said
 LC_ALL=C GIT_TERMINAL_PROMPT=0 GH_PROMPT_DISABLED=1 GH_NO_UPDATE_NOTIFIER=1
 export LC_ALL GIT_TERMINAL_PROMPT GH_PROMPT_DISABLED GH_NO_UPDATE_NOTIFIER
 # gh would take a token from these for the one it is given, and git would ask these programs.
@@ -33,9 +33,20 @@ forget() {
   [ ! -e "$store" ] || printf 'protocol=https\nhost=%s\n\n' "$host" | git credential-store --file "$store" erase
 }
 
-# gh looks the token up at the host first, and writes down only one that is taken.
+# gh looks the token up at the host first, and writes down only one that is taken. A host that has nothing to ask where
+# gh asks is no GitHub, and git's own store serves it as well.
 keep_with_gh() {
-  printf '%s\n' "$token" | gh auth login --hostname "$host" --git-protocol https --with-token >&2 || exit 81
+  said=$(printf '%s\n' "$token" | gh auth login --hostname "$host" --git-protocol https --with-token 2>&1) || {
+    case $host:$said in
+      github.com:*) ;;
+      *'HTTP 404'*)
+        keep_in_store
+        return
+        ;;
+    esac
+    printf '%s\n' "$said" >&2
+    exit 81
+  }
   with=gh
   gh auth setup-git --hostname "$host" >&2 || give_up 82
   accounts=${GH_CONFIG_DIR:-${XDG_CONFIG_HOME:-$HOME/.config}/gh}/hosts.yml

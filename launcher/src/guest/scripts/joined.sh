@@ -3,6 +3,7 @@
 # Each side writes its own word first and reads the other's after, so that one of them always sees the other.
 # The mark of a call that was killed stays, and keeps the workspace: better too much than somebody's work gone.
 # Exits with 81 when joining what its maker has abandoned, with 82 when others have it.
+# Who abandons removes within a minute. What is there for longer was not removed, and may be used by somebody.
 set -u
 folder=$2
 mkdir -p "$folder" || exit 1
@@ -18,6 +19,7 @@ others() {
 case $1 in
   join)
     : >"$folder/joined-$3" || exit 1
+    if [ -n "$(find "$folder/abandoned" -mmin +2 2>/dev/null)" ] && ! others "$3"; then rm -f "$folder/abandoned"; fi
     if [ -e "$folder/abandoned" ] && ! others "$3"; then
       rm -f "$folder/joined-$3"
       exit 81

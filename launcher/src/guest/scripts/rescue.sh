@@ -1,6 +1,7 @@
 # Packs what exists here and nowhere else into a folder: a bundle and patches for each repository, and the files that no
 # repository holds. Proves that they restore, and prints what is in the folder, a line each: kind, bytes, SHA-256, file,
-# repository, separated by tabs, and at the end how many.
+# repository, separated by tabs; `copied` and the path of each repository that is among the files; and at the end how
+# many lines.
 # A clone's own configuration, hooks and filters are never used: its objects are read through a repository made here.
 # $1 the folder, to be made, $2 work folder or empty, $3 home or empty. From $4 on: folders whose clones count.
 # Exits with 80 when something cannot be packed or does not restore; the last line of stderr says what.
@@ -218,6 +219,92 @@ write_patch() {
   enter "$1" "$name.$1.patch" "$clone"
 }
 
+# is_under PATH FOLDERS: whether a path is one of some folders, each in a line, or in one. One that goes up again is not.
+is_under() {
+  case $1/ in */../*) return 1 ;; esac
+  while IFS= read -r above; do
+    [ -n "$above" ] || continue
+    case $1/ in "$above"/*) return 0 ;; esac
+  done <<FOLDERS
+$2
+FOLDERS
+  return 1
+}
+
+# Whether a folder can be listed, or is not there. One that cannot looks as if it were empty.
+can_list() {
+  if [ -e "$1" ]; then
+    (cd "$1" && ls -A) >/dev/null 2>&1
+  else
+    [ ! -e "${1%/*}" ] || [ -x "${1%/*}" ]
+  fi
+}
+
+# What goes with the workspace and can be seen from here. Anything else is as its image has it, whatever the workspace
+# has made of it.
+kept=/work$line_end/home/agent
+for folder in "$work" "$home" "$@"; do
+  [ -n "$folder" ] || continue
+  can_list "$folder" || give_up "$folder cannot be listed"
+  kept=$kept$line_end${folder%/}
+  [ ! -d "$folder" ] || kept=$kept$line_end$(cd -P "$folder" && pwd -P)
+done
+
+# Where a part of the clone's repository really is, as `part`. A part that is not here, as `missing`, must be nowhere.
+find_part() {
+  part=$1 missing=
+  until [ -d "${part:=/}" ]; do
+    if [ -e "$part" ] || [ -L "$part" ]; then give_up "$clone: its repository leads to $part, which is no folder"; fi
+    missing=/${part##*/}$missing
+    part=${part%/*}
+  done
+  part=$(cd -P "$part" 2>/dev/null && pwd -P) || give_up "$clone: its repository at $1 cannot be entered"
+  is_under "$part$missing" "$kept" || give_up "$clone: its repository is on no volume but at $part$missing"
+}
+
+# Copies a folder to where it is packed, unless it is there. Pipes, sockets and devices hold nothing.
+copied=
+copy_folder() {
+  ! is_under "$1" "$copied" || return 0
+  # What is in it may be there already, and not to be written to.
+  mkdir -p "$scratch/files$1" && cp -pPRf "$1/." "$scratch/files$1" &&
+    find "$scratch/files$1" ! -type f ! -type l ! -type d -exec rm -f {} + ||
+    give_up "$clone: git cannot read it, and it cannot be copied"
+  copied=$copied$line_end$1
+}
+
+# Takes a repository that git cannot read as the files it is, all of it.
+copy_repository() {
+  copy_folder "$real"
+  printf 'copied\t%s\n' "$clone" >>"$manifest"
+  next=$clone
+  if [ -z "$module" ]; then
+    next=$clone/.git
+    # A file says where it is.
+    if [ -f "$next" ]; then
+      next=$(sed -n '1s/^gitdir: //p' "$next")
+      case $next in '' | /*) ;; *) next=$clone/$next ;; esac
+    fi
+  fi
+  while [ -n "$next" ]; do
+    find_part "$next"
+    # It went before, and nothing of it is left to lose.
+    [ -z "$missing" ] || break
+    if [ -n "$(cd "$part" && find . -path ./hooks -prune -o -type l -print)" ] ||
+      [ -s "$part/objects/info/alternates" ]; then
+      give_up "$clone: git cannot read it, and $part leads elsewhere"
+    fi
+    copy_folder "$part"
+    seen=$seen$part$line_end next=
+    if [ -f "$part/commondir" ]; then
+      next=$(cat "$part/commondir")
+      case $next in /*) ;; *) next=$part/$next ;; esac
+    elif [ -z "$module" ]; then
+      case $histories in *"$line_end$part$line_end"*) ;; *) histories=$histories$part$line_end ;; esac
+    fi
+  done
+}
+
 # rescue_repository FOLDER [module]: a folder of files and their repository, or a module's repository alone.
 rescue_repository() {
   clone=$1 module=${2:-}
@@ -228,11 +315,14 @@ rescue_repository() {
   if ! command -v git >/dev/null 2>&1 || ! gitdir=$(ask rev-parse --absolute-git-dir 2>/dev/null) ||
     ! common=$(ask rev-parse --git-common-dir 2>/dev/null) ||
     ! common=$(cd "$clone" && cd "$common" 2>/dev/null && pwd -P); then
-    # What git cannot read is taken as the files it is.
-    mkdir -p "$scratch/files${clone%/*}" && cp -pPR "$clone" "$scratch/files$clone" ||
-      give_up "$clone: git cannot read it, and it cannot be copied"
+    copy_repository
     return 0
   fi
+  # What the image has is not what the workspace has made of it.
+  for part in "$gitdir" "$common" "$gitdir/HEAD" "$common/refs" "$common/packed-refs"; do
+    if [ -L "$part" ]; then part=$(readlink -f "$part") || part=; fi
+    is_under "$part" "$kept" || give_up "$clone: its repository is on no volume but at ${part:-nowhere}"
+  done
   if [ -z "$module" ]; then
     top=$(ask rev-parse --show-toplevel 2>/dev/null) || top=
     [ "$top" = "$real" ] || give_up "$clone: its files are elsewhere, by its core.worktree or core.bare"
@@ -259,6 +349,9 @@ rescue_repository() {
     done
   fi
   head=$(ask rev-parse -q --verify 'HEAD^{commit}' 2>/dev/null) || head=
+  if [ -z "$head" ] && ask rev-parse -q --verify HEAD >/dev/null 2>&1; then
+    give_up "$clone: its last commit cannot be read"
+  fi
   if [ -n "$head" ]; then
     base=$(ours rev-parse -q --verify "$head^{tree}") || give_up "$clone: its last commit cannot be read"
   else
@@ -316,9 +409,12 @@ rescue_under() {
 *' -print -prune)" ]; then
     give_up "a repository under $1 has a line end in its path"
   fi
-  cp "$scratch/found" "$scratch/list.$((depth += 1))"
-  while IFS= read -r git_dir <&5; do
-    rescue_repository "${git_dir%/.git}" 5<&-
+  depth=$((depth + 1))
+  # One that is around another comes first.
+  sed 's|/\.git$||' "$scratch/found" >"$scratch/list"
+  sort "$scratch/list" >"$scratch/list.$depth"
+  while IFS= read -r found <&5; do
+    rescue_repository "$found" 5<&-
   done 5<"$scratch/list.$depth"
 }
 depth=0
@@ -358,14 +454,10 @@ rescue_worktrees() {
     linked_tree=$(cat "$linked")
     case $linked_tree in /*) ;; *) linked_tree=${linked%/*}/$linked_tree ;; esac
     case $linked_tree in *"$line_end"*) give_up "a worktree of ${linked%/worktrees/*} has a line end in its path" ;; esac
-    if [ -e "$linked_tree" ]; then
-      rescue_repository "${linked_tree%/.git}"
-    else
-      case $linked_tree in
-        /work/* | /home/agent/* | "${work:-/work}"/* | "${home:-/home/agent}"/*) ;;
-        *) give_up "the worktree ${linked_tree%/.git} is on no volume; move it, or run git worktree prune" ;;
-      esac
-    fi
+    if real=$(cd -P "${linked_tree%/*}" 2>/dev/null && pwd -P); then linked_tree=$real/${linked_tree##*/}; fi
+    is_under "$linked_tree" "$kept" ||
+      give_up "the worktree ${linked_tree%/.git} is on no volume; move it, or run git worktree prune"
+    [ ! -e "$linked_tree" ] || rescue_repository "${linked_tree%/.git}"
   done
 }
 
@@ -393,7 +485,8 @@ take_loose() {
 }
 
 for folder in "$@"; do
-  [ ! -d "$folder" ] || rescue_under "$folder"
+  # With the slash, a link stands for what it leads to.
+  [ ! -d "$folder" ] || rescue_under "${folder%/}/"
 done
 if [ -n "$work" ] && [ -d "$work" ]; then
   rescue_under "$work"
@@ -409,7 +502,7 @@ if [ -n "$home" ] && [ -d "$home" ]; then
         if [ -d "$entry" ] && [ ! -L "$entry" ]; then
           rescue_under "$entry"
           [ -e "$entry/.git" ] || rescue_loose "$entry"
-        else
+        elif [ -f "$entry" ] || [ -L "$entry" ]; then
           printf '%s\0' "$entry" >"$scratch/list"
           take_loose
         fi

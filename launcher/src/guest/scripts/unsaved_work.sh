@@ -33,6 +33,33 @@ secrets=$mounted_here
 # As a pattern of find that means nothing else; none matches nothing.
 not_ours=$(printf '%s' "$secrets" | sed 's/[][*?\\]/\\&/g')
 
+# What is seen from beside the workspace too. Anything else is as its image has it there, whatever the workspace has made
+# of it.
+kept=/work$line_end/home/agent
+for folder in "$work" "$home" "$@"; do
+  [ -n "$folder" ] || continue
+  kept=$kept$line_end${folder%/}
+  if real=$(cd -P "$folder" 2>/dev/null && pwd -P); then kept=$kept$line_end$real; fi
+done
+is_kept() {
+  case $1/ in */../*) return 1 ;; esac
+  while IFS= read -r above; do
+    case $1/ in "$above"/*) return 0 ;; esac
+  done <<KEPT
+$kept
+KEPT
+  return 1
+}
+
+# Whether a folder can be listed, or is not there. One that cannot looks as if it were empty.
+can_list() {
+  if [ -e "$1" ]; then
+    (cd "$1" && ls -A) >/dev/null 2>&1
+  else
+    [ ! -e "${1%/*}" ] || [ -x "${1%/*}" ]
+  fi
+}
+
 # A path with a line end would be read as two: what is told is the folder above.
 report() {
   case $3 in
@@ -170,8 +197,9 @@ look_at() {
   top=${places%%"$line_end"*} common=${places##*"$line_end"}
   git_dir=${places#*"$line_end"}
   git_dir=${git_dir%%"$line_end"*}
-  # Git looks at another folder, or answers for the one around this.
-  if [ "$top" != "$real" ] || ! common=$(cd "$clone" && cd "$common" && pwd -P); then
+  # Git looks at another folder, or answers for the one around this, or for what the image has.
+  if [ "$top" != "$real" ] || ! common=$(cd "$clone" && cd "$common" && pwd -P) ||
+    ! is_all_here "$git_dir" "$common"; then
     report unchecked '' "$clone"
     return
   fi
@@ -191,6 +219,15 @@ look_at() {
   look_at_worktrees "$common"
 }
 
+# Whether a repository, its own folder and the common one, is as the workspace has it and not as the image has.
+is_all_here() {
+  [ -n "$beside" ] || return 0
+  for part in "$1" "$2" "$1/HEAD" "$2/refs" "$2/packed-refs"; do
+    if [ -L "$part" ]; then part=$(readlink -f "$part"); fi
+    is_kept "$part" || return 1
+  done
+}
+
 # The worktrees of a repository, wherever they are, and the one it is in.
 look_at_worktrees() {
   case $1 in */.git) trees=$1 ;; *) trees= ;; esac
@@ -198,6 +235,7 @@ look_at_worktrees() {
     [ -e "$linked" ] || continue
     tree=$(cat "$linked")
     case $tree in /*) ;; *) tree=${linked%/*}/$tree ;; esac
+    if real=$(cd -P "${tree%/*}" 2>/dev/null && pwd -P); then tree=$real/${tree##*/}; fi
     case $tree in
       *"$line_end"*) report unchecked '' "$tree" ;;
       *) trees=$trees$line_end$tree ;;
@@ -207,20 +245,12 @@ look_at_worktrees() {
 }
 
 look_at_worktree() {
-  if [ -e "$1" ]; then
-    look_at "${1%/.git}"
-  elif [ -n "$beside" ] && ! is_kept "$1"; then
+  if [ -n "$beside" ] && ! is_kept "$1"; then
     # It is in the workspace's own files, which cannot be seen from here.
     report unchecked '' "${1%/.git}"
+  elif [ -e "$1" ]; then
+    look_at "${1%/.git}"
   fi
-}
-
-# Whether a path is in what is looked at, so that what is not there is nowhere.
-is_kept() {
-  case $1 in /work/* | /home/agent/*) return 0 ;; esac
-  case $work in '') ;; *) case $1 in "$work"/*) return 0 ;; esac ;; esac
-  case $home in '') ;; *) case $1 in "$home"/*) return 0 ;; esac ;; esac
-  return 1
 }
 
 # What is left of modules that are checked out nowhere.
@@ -270,34 +300,41 @@ look_at_found() {
   esac
 }
 
-# Reports files under a folder that no clone holds. The search ends with the first ones: one is enough to refuse.
+# Reports files under a folder that no clone holds; pipes, sockets and devices hold nothing. The search ends with the
+# first ones: one is enough to refuse.
 loose() {
   files=$(find "$1" -mindepth 1 -path "$not_ours" -prune -o \( -type d \( -name "$ours" -o -exec test -e '{}/.git' \; \) -prune \) \
-    -o \( ! -type d ! -name "$ours.pid" -print \) 2>/dev/null | head -n 100)
+    -o \( \( -type f -o -type l \) ! -name "$ours.pid" -print \) 2>/dev/null | head -n 100)
   [ -n "$files" ] || return 0
   files_count=$(printf '%s\n' "$files" | count_lines)
   if [ "$files_count" = 1 ]; then report files 1 "$files"; else report files "$files_count" "$2"; fi
 }
 
 for folder in "$@"; do
-  [ ! -d "$folder" ] || look_under "$folder"
+  # With the slash, a link stands for what it leads to.
+  if [ -d "$folder" ]; then
+    look_under "${folder%/}/"
+  elif ! can_list "$folder"; then
+    report unchecked '' "$folder"
+  fi
 done
 if [ -n "$work" ]; then
   look_under "$work"
   [ -e "$work/.git" ] || loose "$work" "$work"
 fi
 if [ -n "$home" ]; then
+  can_list "$home" || report unchecked '' "$home"
   for entry in "$home"/* "$home"/.[!.]* "$home"/..?*; do
     if [ ! -e "$entry" ] || [ "$entry" = "$secrets" ]; then continue; fi
     case ${entry##*/} in
       .cache | .cargo | .rustup | .npm | .vscode | .vscode-cli | .vscode-server | .agents-env) ;;
       .[!.]*) [ ! -d "$entry" ] || look_under "$entry" 2>/dev/null ;;
       *)
-        if [ ! -d "$entry" ]; then
-          report files 1 "$entry"
-        else
+        if [ -d "$entry" ]; then
           look_under "$entry"
           [ -e "$entry/.git" ] || loose "$entry" "$entry"
+        elif [ -f "$entry" ] || [ -L "$entry" ]; then
+          report files 1 "$entry"
         fi
         ;;
     esac
