@@ -77,7 +77,7 @@ fixtures_up() {
 fixtures_down() { git_server_down "$$"; }
 
 # git_server_up RUN [TOKEN]: a git server and its network, both named agent-workspace.fixture.RUN, reachable on that
-# network as git.test and other.test. RUN is the process that tests, or `quickstart`. One that is there is kept.
+# network as git.test, other.test and plain.test. RUN is the process that tests, or `quickstart`. One that is there is kept.
 git_server_up() {
     local name=$fixture_label.$1
     local labels=(--label "$fixture_label=1" --label "$fixture_label.run=$1")
@@ -87,7 +87,7 @@ git_server_up() {
     else
         # The token by name only: a command line can be read by everybody on the machine.
         GIT_SERVER_TOKEN=${2:-} docker run -d --init --name "$name" "${labels[@]}" --network "$name" \
-            --network-alias git.test --network-alias other.test -e GIT_SERVER_TOKEN \
+            --network-alias git.test --network-alias other.test --network-alias plain.test -e GIT_SERVER_TOKEN \
             "$fixture_images:git-server" >/dev/null
     fi
     wait_for 60 docker exec "$name" git ls-remote https://git.test/acme/hello.git || {

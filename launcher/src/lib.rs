@@ -223,7 +223,8 @@ async fn take_back(app: &App, signals: &mut Signals, error: Error) -> Error {
         // Who asks a second time wants it to end now.
         _ = signals.interruption() => {}
     }
-    let Undone { done, left, remedies, kept, rescued, kept_for_a_look, unsure } = undone.into_inner().unwrap_or_default();
+    let Undone { done, left, remedies, kept, rescued, kept_for_a_look, unsure } =
+        undone.into_inner().unwrap_or_default();
     let mut error = error;
     if let Some(phase) = app.phases.current() {
         error = error.detail("phase", phase);

@@ -82,7 +82,8 @@ async fn search(machine: &dyn Machine, folders: &[&str], seen_from: [&str; 2]) -
 
 /// What one look has found where another has found nothing of that kind.
 pub fn not_among(found: Vec<Unsaved>, others: &[Unsaved]) -> Vec<Unsaved> {
-    let is_new = |unsaved: &Unsaved| !others.iter().any(|other| (&other.kind, &other.path) == (&unsaved.kind, &unsaved.path));
+    let is_new =
+        |unsaved: &Unsaved| !others.iter().any(|other| (&other.kind, &other.path) == (&unsaved.kind, &unsaved.path));
     found.into_iter().filter(is_new).collect()
 }
 

@@ -126,6 +126,20 @@ fn each_host_is_given_its_own_token_and_no_other() {
 
 #[test]
 #[ignore = "drives a real engine: run ./dev test"]
+fn a_host_that_is_no_github_is_served_by_gits_own_store_though_gh_is_there() {
+    let live = Live::new();
+    let network = live.network("net");
+    let token = format!("token-{}", live.id());
+    let server = live.git_server(&network, &["plain.test"], &token);
+    let line = "--no-clone --name plain --host plain.test";
+    Answer::to(&creating(&live, Image::Tools, &server, line).env("GH_TOKEN", &token)).ok();
+    assert!(answers(&live, "plain", "plain.test", &token));
+    assert_eq!(live.inside("plain", &format!("test -e {HOSTS_OF_GH} || echo none")), "none");
+    live.inside("plain", "git ls-remote --exit-code https://plain.test/acme/private.git main");
+}
+
+#[test]
+#[ignore = "drives a real engine: run ./dev test"]
 fn a_token_given_later_takes_the_place_of_the_first() {
     let live = Live::new();
     let network = live.network("net");

@@ -167,29 +167,32 @@ fn whichever_request_goes_wrong_the_answer_is_true_nothing_is_left_and_again_it_
     let problems = Mutex::new(Vec::new());
     let learned =
         work(WORKERS, CASES.iter().collect(), &problems, |case| case.line.to_owned(), |live, case| learn(live, case));
-    let all = |wrongs: &[Wrong]| -> Vec<Fault> {
-        let mut faults = Vec::new();
-        for &(case, of, took) in &learned {
-            for number in 1..=of {
-                faults.extend(wrongs.iter().map(|&wrong| Fault { case, number, of, wrong, limit: limit(took) }));
-            }
+    let mut all = Vec::new();
+    for &(case, of, took) in &learned {
+        for number in 1..=of {
+            all.extend(ALL.map(|wrong| Fault { case, number, of, wrong, limit: limit(took) }));
         }
-        faults
-    };
+    }
     let name = |Fault { case, number, wrong, .. }: &Fault| {
         format!("{} ({:?}), {wrong:?} at request {number}", case.line, case.before)
     };
     let run = |live: &Live, fault: &Fault| (*fault, let_go_wrong(live, fault));
-    let (quick, slow): (Vec<Wrong>, Vec<Wrong>) = ALL.into_iter().partition(|wrong| *wrong != Wrong::Stall);
+    // Engines count for one client at a time and send others away.
+    let (counting, others): (Vec<_>, Vec<_>) = all.into_iter().partition(|fault| fault.case.counts());
+    let (slow, quick): (Vec<_>, Vec<_>) = others.into_iter().partition(|fault| fault.wrong == Wrong::Stall);
+    let (problems, name, run) = (&problems, &name, &run);
     let mut done = std::thread::scope(|scope| {
-        let slow = scope.spawn(|| work(WAITERS, all(&slow), &problems, name, run));
-        let mut done = work(WORKERS, all(&quick), &problems, name, run);
-        done.extend(slow.join().expect("what a case panics with is caught"));
+        let beside = [(1, counting), (WAITERS, slow)]
+            .map(|(workers, faults)| scope.spawn(move || work(workers, faults, problems, name, run)));
+        let mut done = work(WORKERS, quick, problems, name, run);
+        for others in beside {
+            done.extend(others.join().expect("what a case panics with is caught"));
+        }
         done
     });
     done.retain(|(_, (struck, _))| *struck);
 
-    let mut problems = problems.into_inner().unwrap_or_default();
+    let mut problems = std::mem::take(&mut *problems.lock().unwrap_or_else(PoisonError::into_inner));
     problems.sort();
     assert!(problems.is_empty(), "{} of the fault cases failed\n{}", problems.len(), problems.join("\n\n"));
     for case in CASES {

@@ -280,15 +280,47 @@ fn a_container_removed_during_the_clone_is_a_conflict() {
 #[ignore = "drives a real engine: run ./dev test"]
 fn two_removals_at_once_are_both_satisfied_or_find_nothing() {
     let live = Live::new();
-    live.create("acme/hello --name both").ok();
-    let launcher = live.launcher("rm both").json();
-    let both = [Running::start(&launcher), Running::start(&launcher)].map(Running::answer);
-    for answer in both {
-        let document = answer.ran.document();
-        // Not there any more, or going at this moment; never a failure that somebody has to look after.
-        assert!([0, 3, 4].contains(&answer.ran.code), "{}", document.0);
+    for before in ["start", "stop"] {
+        live.create("acme/hello --name both").ok();
+        live.json(&format!("{before} both")).ok();
+        let launcher = live.launcher("rm both").json();
+        let both = [Running::start(&launcher), Running::start(&launcher)].map(Running::answer);
+        for answer in both {
+            let document = answer.ran.document();
+            // Not there any more, or going at this moment; never a failure that somebody has to look after.
+            assert!([0, 3, 4].contains(&answer.ran.code), "{}", document.0);
+        }
+        live.nothing_is_left();
     }
-    live.nothing_is_left();
+}
+
+#[test]
+#[ignore = "drives a real engine: run ./dev test"]
+fn a_workspace_that_its_maker_gave_up_and_could_not_remove_stays_with_what_is_in_it() {
+    let live = Live::new();
+    live.create("--no-clone --name given-up").ok();
+    let marks = "/tmp/.agent-workspace-joined";
+    live.inside("given-up", &format!("mkdir -p {marks}; : >{marks}/abandoned; echo mine >/work/mine.txt"));
+    // At this moment its maker may be taking it back, which is nobody else's to do.
+    live.create("--no-clone --name given-up").fails(4, "container_vanished");
+    assert_eq!(live.inside("given-up", "cat /work/mine.txt"), "mine");
+    live.inside("given-up", &format!("touch -d '3 minutes ago' {marks}/abandoned"));
+    assert_eq!(live.create("--no-clone --name given-up").ok().at("/created"), false);
+}
+
+#[test]
+#[ignore = "drives a real engine: run ./dev test"]
+fn who_is_content_with_a_workspace_whose_clone_was_cut_off_keeps_it() {
+    let live = Live::new();
+    let repository = live.held_repository("content");
+    let clone = held_clone(&live, &repository, "content");
+    clone.signal(Signal::KILL);
+    let _ = clone.answer();
+    live.create("--no-clone --name content").ok();
+    live.json("stop content").ok();
+    let document = live.json("prune --older-than 0").ok();
+    assert_eq!(document.at("/removed").as_array().map(Vec::len), Some(0), "{}", document.0);
+    assert_eq!(live.row("content").expect("a row")["status"], "stopped");
 }
 
 #[test]

@@ -116,6 +116,26 @@ fn walls_cannot_be_moved_and_say_so() {
     // One that the first launcher made has the walls that the engine gives.
     live.stranger(Image::Busybox, &format!("--name {} --label agent-kit.workspace=1", live.full("old")));
     assert_eq!(live.json("describe old").ok().text("/isolation"), "engine_default");
+    // The default is no wish; the same word is one when it is said.
+    live.create("--no-clone --name high --isolation strict").ok();
+    assert_eq!(live.create("--no-clone --name high").ok().warnings(), [""; 0]);
+    let again = live.create("--no-clone --name high --isolation standard").ok();
+    assert_eq!((again.text("/isolation"), again.warnings()), ("strict", vec!["spec_differs"]));
+}
+
+#[test]
+#[ignore = "drives a real engine: run ./dev test"]
+fn secrets_may_be_mounted_deep_inside_behind_strict_walls() {
+    let live = Live::new();
+    let secrets = live.folder().join("secrets");
+    std::fs::create_dir(&secrets).expect("a folder");
+    std::fs::write(secrets.join("a"), "b").expect("a file");
+    let line = format!(
+        "--no-clone --name deep --isolation strict --secrets-dir {} --secrets-mount ~/.config/codex_secrets",
+        secrets.display()
+    );
+    live.create(&line).ok();
+    assert_eq!(live.inside("deep", "cat ~/.config/codex_secrets/a"), "b");
 }
 
 #[test]

@@ -169,6 +169,8 @@ fn what_a_killed_rm_looked_with_goes_and_the_workspace_stays() {
     let document = pruned(&live, "");
     assert_eq!((count(&document, "removed"), document.text("/removed/0/reason")), (1, "viewer"), "{}", document.0);
     assert_eq!(live.containers(), [live.full("looked")]);
+    // What looks for a command that is gone keeps nobody from removing.
+    assert!(killed_at(&live, "rm looked", None, 4));
     live.json("rm looked").ok();
     live.nothing_is_left();
 }

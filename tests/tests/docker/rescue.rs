@@ -275,6 +275,197 @@ fn a_clone_on_no_volume_and_files_without_git_are_rescued() {
     );
 }
 
+/// Fails unless `rm` refuses and a rescue removes nothing. Returns why it did not.
+#[track_caller]
+fn cannot_be_rescued(live: &Live, name: &str, status: &str) -> String {
+    live.json(&format!("rm {name}")).fails(5, "unsaved_work");
+    let into = live.folder().join("nowhere");
+    let document = live.json(&format!("rm {name} --rescue {}", into.display())).fails(1, "rescue_failed");
+    assert_eq!(live.row(name).expect("a row")["status"], status, "{}", document.0);
+    assert_eq!(live.containers(), [live.full(name)]);
+    assert!(!into.exists());
+    document.at("/error/causes").to_string()
+}
+
+#[test]
+#[ignore = "drives a real engine: run ./dev test"]
+fn a_repository_that_is_on_no_volume_is_not_taken_for_packed() {
+    let live = Live::new();
+    live.create("--no-clone --name far").ok();
+    live.inside_as_root("far", "install -d -o agent /opt/far");
+    let settings = "git config --global user.name x; git config --global user.email x@git.test; \
+                    git config --global init.defaultBranch main; git config --global advice.detachedHead false";
+    live.inside("far", settings);
+    let base = "git init -q /opt/far/r; git -C /opt/far/r commit -q --allow-empty -m base";
+    for (why, make, then) in [
+        ("on no volume but at /opt/far/x.git", "git init -q --separate-git-dir=/opt/far/x.git /work/x", "true"),
+        ("on no volume but at /opt/far/r/.git", "git -C /opt/far/r worktree add -q /work/x", "true"),
+        ("elsewhere, at /opt/far/r/.git", "mkdir /work/x; ln -s /opt/far/r/.git /work/x/.git", "true"),
+        ("a ref leads to nothing", "git clone -q --shared /opt/far/r /work/x", "true"),
+        (
+            "its last commit cannot be read",
+            "git clone -q --shared /opt/far/r /work/x; cd /work/x; git checkout -q --detach; git branch -q -D main; \
+             git remote remove origin",
+            "cp -r .git/objects/?? /opt/far/r/.git/objects/; rm -rf .git/objects/??",
+        ),
+        (
+            "/work/x/.git leads elsewhere",
+            "mkdir -p /work/x/.git; cd /work/x/.git; cp /opt/far/r/.git/HEAD .; \
+             ln -s /opt/far/r/.git/objects /opt/far/r/.git/refs .",
+            "true",
+        ),
+    ] {
+        let commit = "cd /work/x; echo mine >mine; git add mine; git commit -q -m mine";
+        live.inside("far", &format!("{base}; {make}; {commit}; {then}"));
+        for status in ["running", "stopped"] {
+            rest(&live, "far", status);
+            let said = cannot_be_rescued(&live, "far", status);
+            assert!(said.contains("/work/x") && said.contains(why), "{make}, {status}: {said}");
+        }
+        live.json("start far").ok();
+        assert_eq!(live.inside("far", "git -C /work/x log -1 --format=%s"), "mine", "{make}");
+        live.inside("far", "rm -rf /work/x /opt/far/*");
+    }
+    // On a volume it may be anywhere.
+    live.inside(
+        "far",
+        "git init -q --separate-git-dir=/work/x.git /work/x; cd /work/x; git commit -q --allow-empty -m mine",
+    );
+    let commit = live.inside("far", "git -C /work/x rev-parse HEAD");
+    let (dir, document) = rescued(&live, "far");
+    assert_eq!(here(&restored(&dir, &document, "/work/x"), "git rev-parse HEAD"), commit);
+}
+
+#[test]
+#[ignore = "drives a real engine: run ./dev test"]
+fn a_repository_that_the_image_has_too_is_not_taken_for_the_workspaces() {
+    let live = Live::new();
+    live.create("--no-clone --name model").ok();
+    live.inside_as_root("model", "install -d -o agent /opt/app");
+    let committed = "git config user.name x; git config user.email x@git.test; git commit -q --allow-empty -m";
+    live.inside(
+        "model",
+        &format!(
+            "git init -q /opt/app; cd /opt/app; {committed} base
+             git remote add origin https://git.test/acme/hello; git update-ref refs/remotes/origin/main HEAD"
+        ),
+    );
+    let image = format!("{}:committed", live.full("model"));
+    docker(["commit", &live.full("model"), &image]);
+    live.json("rm model --force").ok();
+    live.json(&format!("create --no-clone --name baked --image {image} --network {}", network())).ok();
+    live.inside(
+        "baked",
+        &format!("mkdir /work/x; echo 'gitdir: /opt/app/.git' >/work/x/.git; cd /work/x; {committed} mine"),
+    );
+    for status in ["running", "stopped"] {
+        rest(&live, "baked", status);
+        let why = cannot_be_rescued(&live, "baked", status);
+        assert!(why.contains("/opt/app/.git"), "{status}: {why}");
+    }
+    live.json("rm baked --force").ok();
+    live.nothing_is_left();
+    docker(["rmi", "-f", &image]);
+}
+
+#[test]
+#[ignore = "drives a real engine: run ./dev test"]
+fn what_only_the_workspace_itself_can_see_is_not_taken_for_packed() {
+    let live = Live::new();
+    let (name, image) = (live.full("deep"), Image::Agent.name());
+    let work = format!("{name}-work:/work");
+    let words = ["run", "-d", "--init", "--name", &name, "--label", "agent-kit.workspace=1", "-v", &work];
+    docker(words.into_iter().chain(["-v", "/work/more", &image, "sleep", "600"]));
+    live.inside_as_root("deep", "chown agent /work /work/more");
+    live.inside(
+        "deep",
+        "git init -q /work/more/r; cd /work/more/r; git -c user.name=x -c user.email=x commit -q --allow-empty -m mine",
+    );
+    for other in ["true", "echo x >/work/x"] {
+        live.inside("deep", other);
+        let why = cannot_be_rescued(&live, "deep", "running");
+        assert!(why.contains("/work/more/r: 1 commit"), "{why}");
+    }
+    live.json("rm deep --force").ok();
+    live.nothing_is_left();
+}
+
+#[test]
+#[ignore = "drives a real engine: run ./dev test"]
+fn what_git_cannot_read_is_among_the_files_once_and_whole() {
+    let live = Live::new();
+    live.create_from(Image::Busybox, "--no-clone --name plain").ok();
+    // One in another, one of which has its repository in another's; and nothing that is no file.
+    live.inside(
+        "plain",
+        "cd /work; mkdir -p out/.git/objects out/.git/refs out/-a/.git/modules/m out/b/.git out/tree/deep/.git
+         echo o >out/.git/objects/o; chmod 444 out/.git/objects/o; echo a >out/-a/a; echo b >out/b/b; echo t >out/tree/t
+         mkdir -p out/-a/.git/modules/m/objects out/-a/.git/modules/m/refs out/-a/m; echo H >out/-a/.git/modules/m/HEAD
+         echo 'gitdir: ../.git/modules/m' >out/-a/m/.git; echo m >out/-a/m/m; mkfifo out/pipe out/.git/pipe",
+    );
+    let listing =
+        "cd work/out; find . ! -type p | LC_ALL=C sort; find . -type f -print0 | LC_ALL=C sort -z | xargs -0 cat";
+    let before = live.inside("plain", &format!("cd /; {listing}"));
+    let (dir, document) = rescued(&live, "plain");
+    assert_eq!(document.at("/rescued/items").as_array().map(Vec::len), Some(1));
+    assert_eq!(here(&dir, &format!("mkdir files; tar -xf files.tar -C files; cd files; {listing}")), before);
+
+    // A worktree whose repository is gone is nothing but its files.
+    live.create("acme/hello --name gone").ok();
+    live.inside(
+        "gone",
+        "cd /work/acme/hello; git worktree add -q --detach /work/tree; echo t >/work/tree/t; rm -r /work/acme",
+    );
+    let (dir, _) = rescued(&live, "gone");
+    assert_eq!(here(&dir, "tar -xOf files.tar ./work/tree/t"), "t");
+}
+
+#[test]
+#[ignore = "drives a real engine: run ./dev test"]
+fn pipes_and_sockets_are_no_work_and_hold_nothing_up() {
+    let live = Live::new();
+    live.create("acme/hello --name pipes").ok();
+    let make = "mkdir -p ~/notes; for folder in ~ ~/notes /work /work/acme/hello; do
+                  mkfifo $folder/pipe; perl -MIO::Socket::UNIX -e 'IO::Socket::UNIX->new(Local => shift, Listen => 1)' $folder/socket
+                  test -S $folder/socket
+                done";
+    live.inside("pipes", make);
+    live.json("rm pipes").ok();
+    live.nothing_is_left();
+
+    live.create("acme/hello --name pipes").ok();
+    live.inside(
+        "pipes",
+        &format!("{make}; echo x >~/x; ln -s nowhere ~/link; echo y >/work/y; echo z >/work/acme/hello/z"),
+    );
+    let (dir, document) = rescued(&live, "pipes");
+    assert_eq!(here(&restored(&dir, &document, CLONE), "cat z"), "z");
+    let packed = here(&dir, "tar -tf files.tar | grep -v '/$' | LC_ALL=C sort");
+    assert_eq!(packed, "./home/agent/link\n./home/agent/x\n./work/y");
+}
+
+#[test]
+#[ignore = "drives a real engine: run ./dev test"]
+fn a_home_that_cannot_be_listed_is_not_an_empty_one() {
+    let live = Live::new();
+    live.create("--no-clone --name shut").ok();
+    live.inside("shut", "echo x >~/x; echo y >/work/y");
+    live.inside_as_root("shut", "chown root /home/agent; chmod 700 /home/agent");
+    for status in ["running", "stopped"] {
+        rest(&live, "shut", status);
+        let why = cannot_be_rescued(&live, "shut", status);
+        assert!(why.contains("/home/agent cannot be listed"), "{status}: {why}");
+    }
+    live.json("start shut").ok();
+    live.inside_as_root("shut", "rm /work/y; chmod 711 /home/agent");
+    let refused = live.json("rm shut").fails(5, "unsaved_work");
+    let unchecked = json!([{ "kind": "unchecked", "path": "/home/agent", "count": null }]);
+    assert_eq!(refused.at("/error/details/unsaved"), &unchecked);
+    live.inside_as_root("shut", "chown agent /home/agent");
+    let (dir, _) = rescued(&live, "shut");
+    assert_eq!(here(&dir, "tar -xOf files.tar ./home/agent/x"), "x");
+}
+
 #[test]
 #[ignore = "drives a real engine: run ./dev test"]
 fn what_is_left_of_a_workspace_is_rescued_through_the_agent_image() {

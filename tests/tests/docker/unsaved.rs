@@ -166,8 +166,10 @@ fn a_clone_that_is_on_no_volume_is_looked_at_where_it_does_not_run() {
         format!("create acme/hello --name out --image {image} --network {} --user 0 --dir /srv/a/b", network());
     live.json(&create).ok();
     live.inside_as_root("out", "cd /srv/a/b; echo x >x; mv /srv/a/b /srv/a/real; ln -s real /srv/a/b");
-    for status in ["stopped", "paused"] {
-        at_rest(&live, "out", status);
+    for status in ["running", "stopped", "paused"] {
+        if status != "running" {
+            at_rest(&live, "out", status);
+        }
         for flags in ["", " --keep-volumes"] {
             let refused = live.json(&format!("rm out{flags}")).fails(5, "unsaved_work");
             let found = refused.at("/error/details/unsaved/0").clone();
@@ -359,6 +361,16 @@ fn nothing_that_a_clone_or_its_environment_says_hides_work() {
             "git clone -q https://git.test/acme/hello ~/.local/side; echo x >~/.local/side/x",
             "rm -rf ~/.local/side",
             "untracked /home/agent/.local/side",
+        ),
+        (
+            "git init -q --separate-git-dir=/tmp/far.git /work/far; git -C /work/far commit -q --allow-empty -m f",
+            "rm -rf /work/far /tmp/far.git",
+            "commits /work/far",
+        ),
+        (
+            "git init -q /tmp/far; cd /tmp/far; git commit -q --allow-empty -m f; git worktree add -q /work/far",
+            "rm -rf /work/far /tmp/far",
+            "commits /work/far",
         ),
         ("git notes add -m n", "git update-ref -d refs/notes/commits", "commits /work/acme/hello"),
         (

@@ -203,6 +203,51 @@ fn a_signal_in_the_middle_of_a_rescue_leaves_everything_as_it_was() {
 }
 
 #[test]
+fn whatever_ends_a_removal_after_the_rescue_the_answer_says_where_the_work_is() {
+    let removals = ["DELETE /containers/<agent-ws-a>?", "DELETE /volumes/agent-ws-a-work"];
+    for (ended_by, exit, code) in [("INT", 130, "interrupted"), ("TERM", 143, "terminated"), ("time", 124, "timeout")] {
+        for at in removals {
+            let engine = workspace("running");
+            let (_keep, into) = folder();
+            engine.goes_wrong(When::call(at), Fault::silence());
+            let args = ["rm", "a", "--rescue", &into];
+            let ran = match ended_by {
+                "time" => engine.json(args.into_iter().chain(["--timeout", "2s"])),
+                signal => interrupted::interrupted(&engine, &args, at, signal),
+            };
+            let document = ran.expect(exit).document();
+            assert_eq!(document.error_code(), code, "{at}");
+            let dir = document.text("/error/details/rescued/dir");
+            assert!(Path::new(dir).join("001-r.changes.patch").exists(), "{at}: {}", document.0);
+            assert!(document.at("/error/causes").to_string().contains(dir), "{at}: {}", document.0);
+            if at == removals[0] {
+                stays(&engine, "running");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_repository_that_is_among_the_files_is_brought_out() {
+    for (copied, is_enough) in [("copied\t/work/x\n", true), ("", false)] {
+        let engine = workspace("exited");
+        let (_keep, into) = folder();
+        engine.answers(Script::UnsavedWork, Reply::says("commits\t1\t/work/x\n"));
+        let files = format!("{copied}files\t3\t{}\tfiles.tar\t\n", sha256("tar"));
+        let count = files.lines().count();
+        engine.answers(Script::Rescue, Reply::says(format!("{files}end\t{count}\n")));
+        engine.has_archive(PACKED, tar_of(&[("out/files.tar", b"tar")]));
+        if is_enough {
+            let document = succeeds(&engine, &["rm", "a", "--rescue", &into]);
+            assert_eq!(document.at("/rescued/items").as_array().map(Vec::len), Some(1));
+        } else {
+            fails(&engine, &["rm", "a", "--rescue", &into], 1, "rescue_failed");
+            stays(&engine, "exited");
+        }
+    }
+}
+
+#[test]
 fn a_removal_that_fails_after_the_rescue_says_where_the_work_is_and_lets_it_run_again() {
     let engine = workspace("running");
     let (_keep, into) = folder();
@@ -216,6 +261,8 @@ fn a_removal_that_fails_after_the_rescue_says_where_the_work_is_and_lets_it_run_
     engine.goes_wrong(When::every("DELETE", "/agent-ws-a-home"), Fault::refusal(409, "volume is in use"));
     let document = fails(&engine, &["rm", "a", "--rescue", &into], 8, "partial");
     assert!(Path::new(document.text("/error/details/rescued/dir")).exists());
+    // By then it may be another workspace of this name.
+    assert!(document.text("/error/hint").ends_with("agent-workspace rm agent-ws-a"), "{}", document.0);
     assert!(document.0["error"]["details"].get("left_behind").is_none(), "{}", document.0);
 }
 

@@ -271,7 +271,13 @@ fn the_third_volume_of_old_launchers_goes_too() {
     assert_eq!(document.text("/error/details/failed/0/id"), "agent-ws-a-agent-home");
     assert_eq!((engine.containers().len(), engine.volumes().len()), (0, 0));
 
-    // The home of another workspace.
+    // The home of another workspace, whose work is beside it.
+    let engine = Engine::start();
+    engine.has(old());
+    engine.has_volume("agent-ws-a-agent-home");
+    engine.has_volume("agent-ws-a-agent-work");
+    succeeds(&engine, &["rm", "a", "--force"]);
+    assert_eq!(engine.volume_names(), ["agent-ws-a-agent-home", "agent-ws-a-agent-work"]);
     let engine = Engine::start();
     engine.has(old());
     succeeds(&engine, &["create", "--no-clone", "--name", "a-agent", "--image", "ready:1"]);

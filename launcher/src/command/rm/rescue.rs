@@ -64,7 +64,11 @@ impl Rescue<'_> {
         folder.has_room(total)?;
         let mut receiver = folder.receiver(ROOT, &items);
         let mut sink = |bytes: &[u8]| receiver.feed(bytes);
-        tokio::time::timeout(LIMIT, machine.fetch(PACKED, &mut sink)).await.map_err(|_| late())??;
+        let fetched = tokio::time::timeout(LIMIT, machine.fetch(PACKED, &mut sink)).await.map_err(|_| late())?;
+        fetched.map_err(|error| match error.code() {
+            ErrorCode::RescueFailed | ErrorCode::EngineUnavailable => error,
+            _ => super::cannot_rescue(workspace, &error),
+        })?;
         receiver.finish()?;
         app.progress.step("rescue_check_started", "reading them back");
         let readme = rescue::readme(workspace, &items);

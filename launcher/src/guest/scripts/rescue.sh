@@ -254,12 +254,14 @@ done
 find_part() {
   part=$1 missing=
   until [ -d "${part:=/}" ]; do
-    if [ -e "$part" ] || [ -L "$part" ]; then give_up "$clone: its repository leads to $part, which is no folder"; fi
+    [ ! -L "$part" ] || give_up "$clone: its repository is elsewhere, at $(readlink "$part")"
+    [ ! -e "$part" ] || give_up "$clone: its repository is at $part, which is no folder"
     missing=/${part##*/}$missing
     part=${part%/*}
   done
   part=$(cd -P "$part" 2>/dev/null && pwd -P) || give_up "$clone: its repository at $1 cannot be entered"
-  is_under "$part$missing" "$kept" || give_up "$clone: its repository is on no volume but at $part$missing"
+  is_under "${part%/}$missing" "$kept" ||
+    give_up "$clone: its repository is on no volume but at ${part%/}$missing"
 }
 
 # Copies a folder to where it is packed, unless it is there. Pipes, sockets and devices hold nothing.

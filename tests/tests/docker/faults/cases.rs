@@ -174,6 +174,11 @@ impl Case {
         })
     }
 
+    /// Whether it asks the engine what takes how much.
+    pub(super) fn counts(&self) -> bool {
+        self.line.starts_with("prune") || self.line.starts_with("doctor")
+    }
+
     /// How it ends when a request goes wrong.
     pub(super) fn ending(&self, request: &str, wrong: Wrong) -> Ending {
         self.exception(request, wrong).map_or_else(|| Ending::of(wrong), |number| self.exceptions[number].3)
