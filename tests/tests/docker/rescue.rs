@@ -471,10 +471,17 @@ fn a_home_that_cannot_be_listed_is_not_an_empty_one() {
 fn what_is_left_of_a_workspace_is_rescued_through_the_agent_image() {
     let live = Live::new();
     live.create("acme/hello --name left").ok();
-    live.inside("left", "umask 077; mkdir /work/acme/hello/mine; echo x >/work/acme/hello/mine/x");
+    live.inside(
+        "left",
+        "umask 077; mkdir -p /work/acme/hello/mine /work/odd/.git; echo x >/work/acme/hello/mine/x
+         echo y >/work/odd/y; echo z >/work/z; chmod 750 /work/z; ln -s z /work/link",
+    );
     live.json("rm left --keep-volumes").ok();
     let (dir, document) = rescued(&live, "left");
     assert_eq!(here(&restored(&dir, &document, CLONE), "cat mine/x"), "x");
+    let files =
+        "mkdir files; tar -xpf files.tar -C files; cd files/work; cat odd/y; cat z; readlink link; stat -c %a z";
+    assert_eq!(here(&dir, files), "y\nz\nz\n750");
 }
 
 #[test]

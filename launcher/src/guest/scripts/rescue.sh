@@ -264,12 +264,18 @@ find_part() {
     give_up "$clone: its repository is on no volume but at ${part%/}$missing"
 }
 
+# How cp keeps what a file is. The owner is left out where that can be said: the superuser of a view may give nothing
+# away, and then it is no failure that nothing is.
+preserve=--preserve=mode,timestamps
+: >"$scratch/mine"
+cp "$preserve" "$scratch/mine" "$scratch/copy" 2>/dev/null || preserve=-p
+
 # Copies a folder to where it is packed, unless it is there. Pipes, sockets and devices hold nothing.
 copied=
 copy_folder() {
   ! is_under "$1" "$copied" || return 0
   # What is in it may be there already, and not to be written to.
-  mkdir -p "$scratch/files$1" && cp -pPRf "$1/." "$scratch/files$1" &&
+  mkdir -p "$scratch/files$1" && cp "$preserve" -PRf "$1/." "$scratch/files$1" &&
     find "$scratch/files$1" ! -type f ! -type l ! -type d -exec rm -f {} + ||
     give_up "$clone: git cannot read it, and it cannot be copied"
   copied=$copied$line_end$1
@@ -465,10 +471,10 @@ rescue_worktrees() {
 
 # Copies files to where they are packed.
 copy='
-  stage=$1
-  shift
+  stage=$1 preserve=$2
+  shift 2
   for file; do
-    mkdir -p "$stage${file%/*}" && cp -pP "$file" "$stage$file" || exit 1
+    mkdir -p "$stage${file%/*}" && cp "$preserve" -P "$file" "$stage$file" || exit 1
   done'
 
 # Takes the files under a folder that no repository holds.
@@ -481,7 +487,7 @@ rescue_loose() {
 
 # Takes the files that are listed.
 take_loose() {
-  xargs -0 sh -c "$copy" sh "$scratch/files" <"$scratch/list" 2>"$scratch/said" ||
+  xargs -0 sh -c "$copy" sh "$scratch/files" "$preserve" <"$scratch/list" 2>"$scratch/said" ||
     give_up "a file cannot be copied: $(tail -n 1 "$scratch/said")"
   cat "$scratch/list" >>"$scratch/loose"
 }
