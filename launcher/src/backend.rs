@@ -182,7 +182,7 @@ pub struct Workspace {
     pub made_by_us: bool,
     /// Volumes of its own, by the names the launcher gives.
     pub volumes: Vec<String>,
-    /// The same, and where each is inside.
+    /// The same and what its image has brought below the work folder and the home, and where each is inside.
     pub mounts: Vec<Mounted>,
     /// The backend's own id of what it runs, which holds also when the name means something else by now.
     pub image_id: Option<String>,

@@ -213,13 +213,14 @@ impl Backend for Docker {
             // Only launchers before this one made it, and not always with a mount that still shows it.
             if workspace.made_by_us { Ok(None) } else { self.third_volume(workspace).await }
         };
-        let (removed, third) = tokio::join!(self.remove_container(&workspace.id, &workspace.name), third);
+        let (removed, third) =
+            tokio::join!(self.remove_container_and(&workspace.id, &workspace.name, !keep_volumes), third);
         if removed? {
             removal.removed.push(RemovedItem { kind: "container".to_owned(), id: workspace.name.clone() });
         }
         let kind = || "volume".to_owned();
         let (mut going, mut staying) = if keep_volumes {
-            (Vec::new(), workspace.volumes.clone())
+            (Vec::new(), workspace.mounts.iter().map(|mounted| mounted.volume.clone()).collect())
         } else {
             (workspace.volumes.clone(), Vec::new())
         };

@@ -92,6 +92,28 @@ fn work_is_looked_for_everywhere_a_clone_can_be() {
 
 #[test]
 #[ignore = "drives a real engine: run ./dev test"]
+fn a_volume_that_the_image_brings_is_looked_into_and_kept_with_the_others() {
+    let live = Live::new();
+    let image = format!("agent-workspace-test:volume-{}", live.id());
+    live.stranger(Image::Agent, &format!("--name {}-model", live.id()));
+    docker(["commit", "--change", "VOLUME /work/cache", &format!("{}-model", live.id()), &image]);
+    docker(["rm", "-f", &format!("{}-model", live.id())]);
+    live.json(&format!("create --no-clone --name brought --image {image}")).ok();
+    live.inside_as_root("brought", "echo mine >/work/cache/mine.txt");
+    live.json("stop brought").ok();
+    assert_eq!(refusal(&live, "brought"), finding("files", "/work/cache/mine.txt", 1));
+    let kept = live.json("rm brought --keep-volumes").ok();
+    let kept = kept.at("/kept").as_array().expect("a list").clone();
+    assert_eq!(kept.len(), 3, "{kept:?}");
+    for volume in kept {
+        docker(["volume", "rm", volume["id"].as_str().expect("a name")]);
+    }
+    docker(["rmi", &image]);
+    live.nothing_is_left();
+}
+
+#[test]
+#[ignore = "drives a real engine: run ./dev test"]
 fn a_pushed_commit_is_saved() {
     let live = Live::new();
     let repository = live.repository("pushed");

@@ -10,7 +10,7 @@ use super::labels::{
     LABEL_CREATE_ID, LABEL_READY, LABEL_REPO, LABEL_SPEC, LABEL_VERSION, LABEL_VIEW, LABEL_WORKSPACE, volume_names,
 };
 use super::walls;
-use crate::backend::{Mounted, RecordedSpec, SECRET_DIR, Secrets, USER, WORK, Workspace};
+use crate::backend::{Mounted, RecordedSpec, SECRET_DIR, Secrets, USER, WORK, Workspace, is_elsewhere};
 
 /// What we read of a container when asking for one. Everything optional: engines differ, and what is missing is null.
 #[derive(Debug, Default, Deserialize)]
@@ -165,8 +165,10 @@ fn workspace(
         .unwrap_or_default()
         .iter()
         .filter_map(|mount| Some(Mounted { volume: mount.name.clone()?, at: mount.destination.clone()? }))
-        .filter(|mounted| own.contains(&mounted.volume))
+        // An image may declare volumes of its own below them, which have no name that anybody gave.
+        .filter(|mounted| own.contains(&mounted.volume) || !is_elsewhere(&mounted.at))
         .collect();
+    let volumes = mounts.iter().filter(|mounted| own.contains(&mounted.volume));
     Workspace {
         id,
         status,
@@ -185,7 +187,7 @@ fn workspace(
         unlabelled: labels.is_empty(),
         create_id: labels.get(LABEL_CREATE_ID).cloned(),
         made_by_us: labels.contains_key(LABEL_VERSION),
-        volumes: mounts.iter().map(|mounted| mounted.volume.clone()).collect(),
+        volumes: volumes.map(|mounted| mounted.volume.clone()).collect(),
         mounts,
         image_id: None,
         recorded,

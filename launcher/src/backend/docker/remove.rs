@@ -75,10 +75,16 @@ impl Docker {
         }
     }
 
-    /// Removes a container, running or not. Returns whether it was there.
+    /// Removes a container, running or not, and the volumes without a name that it came with. Returns whether it was
+    /// there.
     pub(super) async fn remove_container(&self, id: &str, name: &str) -> Result<bool> {
+        self.remove_container_and(id, name, true).await
+    }
+
+    /// The same, where those volumes may be to stay.
+    pub(super) async fn remove_container_and(&self, id: &str, name: &str, volumes: bool) -> Result<bool> {
         let doing = format!("remove the container {name}");
-        let removed = self.order_away(&format!("/containers/{id}?force=true&v=true"), &doing).await?;
+        let removed = self.order_away(&format!("/containers/{id}?force=true&v={volumes}"), &doing).await?;
         let refused = match removed {
             Ok(()) => return Ok(true),
             Err(refused) if refused.status == 404 => return Ok(false),
