@@ -69,9 +69,10 @@ fn look(seen: &mut Seen, text: &[u8], except: &[String], launcher: &Path) {
         let program = String::from_utf8_lossy(words.split(|byte| *byte == 0).next().unwrap_or_default()).into_owned();
         let places = [("arguments", holds(&words)), ("environment", holds(&environment))];
         for (place, _) in places.into_iter().filter(|(_, found)| *found) {
-            let groups = std::fs::read_to_string(folder.join("cgroup")).unwrap_or_default();
-            let is_launcher = || std::fs::read_link(folder.join("exe")).is_ok_and(|exe| exe == launcher);
-            if except.iter().any(|id| groups.contains(id)) || (place == "environment" && is_launcher()) {
+            // One that has ended meanwhile cannot be told from one that does not count; others like it are seen longer.
+            let Ok(groups) = std::fs::read_to_string(folder.join("cgroup")) else { continue };
+            let may_have_it = || std::fs::read_link(folder.join("exe")).map_or(true, |exe| exe == launcher);
+            if except.iter().any(|id| groups.contains(id)) || (place == "environment" && may_have_it()) {
                 continue;
             }
             seen.places.insert(format!("{place} of {program} ({})", folder.display()));

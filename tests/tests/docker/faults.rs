@@ -19,6 +19,8 @@ use world::{State, World, bring, inside};
 
 /// How many cases run at once: most of each is waiting for the engine.
 const WORKERS: usize = 3;
+/// How many of those run beside them that make the engine count, which it does for one at a time.
+const COUNTING: usize = 2;
 /// How many of those run beside them that wait for a time limit.
 const WAITERS: usize = 4;
 
@@ -182,7 +184,7 @@ fn whichever_request_goes_wrong_the_answer_is_true_nothing_is_left_and_again_it_
     let (slow, quick): (Vec<_>, Vec<_>) = others.into_iter().partition(|fault| fault.wrong == Wrong::Stall);
     let (problems, name, run) = (&problems, &name, &run);
     let mut done = std::thread::scope(|scope| {
-        let beside = [(1, counting), (WAITERS, slow)]
+        let beside = [(COUNTING, counting), (WAITERS, slow)]
             .map(|(workers, faults)| scope.spawn(move || work(workers, faults, problems, name, run)));
         let mut done = work(WORKERS, quick, problems, name, run);
         for others in beside {

@@ -266,6 +266,21 @@ fn what_is_young_stays_unless_any_age_will_do() {
 }
 
 #[test]
+fn a_look_that_could_not_begin_leaves_nothing_that_keeps_the_volumes_busy() {
+    for end in ["/start", "/exec"] {
+        let engine = engine();
+        left_volumes(&engine);
+        engine.goes_wrong(When::every("POST", end), Fault::refusal(500, "mount failed"));
+        let document = succeeds(&engine, &["prune"]);
+        assert_eq!(names(&document, "kept"), ["agent-ws-a-home", "agent-ws-a-work"], "{end}");
+        assert_eq!(engine.containers().len(), 0, "{end}");
+        engine.is_well_again();
+        succeeds(&engine, &["prune"]);
+        nothing_is_left(&engine);
+    }
+}
+
+#[test]
 fn volumes_without_a_container_go_when_they_hold_nothing() {
     let engine = engine();
     left_volumes(&engine);

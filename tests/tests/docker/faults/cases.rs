@@ -144,15 +144,6 @@ pub(super) const CASES: &[Case] = &[
         ..case("prune --older-than 0", NeverStarted(PLAIN), Absent, 10)
     },
     Case {
-        exceptions: &[
-            REMOVED_AGAIN[0],
-            UNSIZED,
-            ("POST /", "", &[Wrong::Refuse], Kept),
-            ("GET /exec/", "", &[Wrong::Refuse], Kept),
-        ],
-        ..case("prune --older-than 0", Volumes(AGENT), Absent, 9)
-    },
-    Case {
         // What is not known is a finding, and the command has done what it was to do; but for what volumes take, which
         // an engine may be slow to count.
         exceptions: &[("GET /system/df", "", BROKEN, Success), ("GET /", "", BROKEN, Failure(1, "unhealthy"))],
