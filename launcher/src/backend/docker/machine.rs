@@ -53,7 +53,9 @@ impl DockerMachine {
         };
         match self.engine.docker.create_exec(&self.id, options).await {
             Ok(created) => Ok(created.id),
-            Err(bollard::errors::Error::DockerResponseServerError { status_code: 404 | 409, message }) => {
+            Err(bollard::errors::Error::DockerResponseServerError { status_code, message })
+                if is_gone(status_code, &message) =>
+            {
                 Err(self.vanished(&message))
             }
             Err(error) => Err(self.engine.explain(error, &self.doing())),
@@ -120,6 +122,12 @@ impl DockerMachine {
     }
 }
 
+/// Whether an engine's refusal means that the container is not there any more, or does not run: one that is being removed
+/// at this moment is refused with 500.
+fn is_gone(status: u16, message: &str) -> bool {
+    matches!(status, 404 | 409) || message.contains("is not running")
+}
+
 #[async_trait]
 impl Machine for DockerMachine {
     async fn run(&self, command: Command, listener: Listener<'_>) -> Result<Output> {
@@ -130,7 +138,9 @@ impl Machine for DockerMachine {
             Ok(StartExecResults::Detached) => {
                 return Err(Error::new(ErrorCode::Internal, "an attached exec came back detached"));
             }
-            Err(bollard::errors::Error::DockerResponseServerError { status_code: 404 | 409, message }) => {
+            Err(bollard::errors::Error::DockerResponseServerError { status_code, message })
+                if is_gone(status_code, &message) =>
+            {
                 return Err(self.vanished(&message));
             }
             Err(error) => return Err(self.engine.explain(error, &self.doing())),

@@ -12,7 +12,7 @@ use serde_json::json;
 
 use super::container::{Inspected, Listed};
 use super::engine::Refused;
-use super::labels::{self, LABEL_CREATE_ID, LABEL_VIEW, is_volume_of};
+use super::labels::{self, LABEL_CREATE_ID, is_volume_of};
 use super::{Docker, encode};
 use crate::backend::{Backend, Removal, Workspace};
 use crate::error::{Error, Result};
@@ -24,6 +24,8 @@ use crate::workspace::WorkspaceName;
 const AGAIN_AFTER: Duration = Duration::from_millis(100);
 /// An order whose answer was awaited for longer is not given again.
 const NO_PATIENCE_LEFT: Duration = Duration::from_secs(30);
+/// How long an engine may take to let go of the volumes of a container that is gone.
+const LETS_GO: Duration = Duration::from_secs(5);
 /// How long undoing looks for a container whose creation was under way when the connection broke.
 const SETTLE: Duration = Duration::from_secs(3);
 /// What is said when it has not come by then.
@@ -103,8 +105,8 @@ impl Docker {
         Err(self.engine.explain_refusal(&refused, &doing))
     }
 
-    /// Removes volumes, all at once. Those that are not there are no news. What only looks into them, for a command that
-    /// was killed or is late, makes way.
+    /// Removes volumes, all at once. Those that are not there are no news. One that is busy and soon will not be is asked
+    /// for again.
     pub(super) async fn remove_volumes(&self, volumes: &[String], removal: &mut Removal) {
         let order = async |volume: String| {
             let doing = format!("remove the volume {volume}");
@@ -114,10 +116,20 @@ impl Docker {
         let is_busy =
             |result: &Result<Result<(), Refused>>| matches!(result, Ok(Err(refused)) if refused.status == 409);
         let mut results = join_all(volumes.iter().cloned().map(order)).await;
-        if results.iter().any(|(_, result)| is_busy(result)) && self.remove_views_of(volumes).await {
-            let busy = results.extract_if(.., |(_, result)| is_busy(result)).map(|(volume, _)| order(volume));
-            let again = join_all(busy.collect::<Vec<_>>()).await;
-            results.extend(again);
+        let until = Instant::now() + LETS_GO;
+        while Instant::now() < until {
+            let mut again = Vec::new();
+            for (volume, _) in results.iter().filter(|(_, result)| is_busy(result)) {
+                if self.comes_free(volume).await {
+                    again.push(volume.clone());
+                }
+            }
+            if again.is_empty() {
+                break;
+            }
+            tokio::time::sleep(AGAIN_AFTER).await;
+            results.retain(|(volume, _)| !again.contains(volume));
+            results.extend(join_all(again.into_iter().map(order)).await);
         }
         for (volume, result) in results {
             let (kind, id) = ("volume".to_owned(), volume);
@@ -130,16 +142,20 @@ impl Docker {
         }
     }
 
-    /// Removes the containers that only look into volumes. Returns whether there were any.
-    async fn remove_views_of(&self, volumes: &[String]) -> bool {
-        let mut removed = false;
-        for volume in volumes {
-            let filters = json!({ "label": [LABEL_VIEW], "volume": [volume] });
-            for view in self.list_by(filters, "see who looks into a volume").await.unwrap_or_default() {
-                removed |= self.remove_container(&view.id, "of a look").await.unwrap_or_default();
-            }
+    /// Whether a busy volume will soon be free: engines let go of it a moment after its container is gone, and what only
+    /// looks into it, for a command that was killed or is late, is made to go.
+    async fn comes_free(&self, volume: &str) -> bool {
+        let Ok(users) = self.list_by(json!({ "volume": [volume] }), "see who uses a volume").await else {
+            return false;
+        };
+        if !users.iter().all(Listed::is_view) {
+            return false;
         }
-        removed
+        for view in users {
+            // Whether that worked shows when the volume is asked for again.
+            let _ = self.remove_container(&view.id, "of a look").await;
+        }
+        true
     }
 
     /// Removes everything that carries the mark of one call, and nothing else. A workspace that somebody else has come
