@@ -6,8 +6,8 @@ mod message;
 use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
 
 use tokio::io::AsyncWriteExt;
 use tokio::net::UnixStream;
@@ -63,6 +63,9 @@ struct Wire {
     plan: Plan,
     requests: Mutex<Vec<String>>,
     struck: AtomicBool,
+    since: Instant,
+    /// When the request came that was to go wrong.
+    came: OnceLock<Duration>,
 }
 
 impl FaultProxy {
@@ -97,11 +100,22 @@ impl FaultProxy {
         self.wire.struck.load(Ordering::SeqCst)
     }
 
+    /// Whether it went wrong within this time: what comes after a command's time limit is its undoing.
+    pub fn struck_within(&self, limit: Duration) -> bool {
+        self.struck() && self.wire.came.get().is_some_and(|came| *came < limit)
+    }
+
     fn start(folder: &Path, plan: Plan) -> Self {
         let path = tempfile::Builder::new().suffix(".sock").tempfile_in(folder).expect("a name").path().to_owned();
         let listener = UnixListener::bind(&path).expect("a socket");
         listener.set_nonblocking(true).expect("a listener");
-        let wire = Arc::new(Wire { plan, requests: Mutex::default(), struck: AtomicBool::new(false) });
+        let wire = Arc::new(Wire {
+            plan,
+            requests: Mutex::default(),
+            struck: AtomicBool::new(false),
+            since: Instant::now(),
+            came: OnceLock::new(),
+        });
         let (running, mut ended) = watch::channel(());
         let counting = Arc::clone(&wire);
         std::thread::spawn(move || {
@@ -141,6 +155,9 @@ impl Wire {
             Plan::GoneFrom(from) if from <= requests.len() => Some(Wrong::CutBefore),
             _ => None,
         };
+        if wrong.is_some() {
+            let _ = self.came.set(self.since.elapsed());
+        }
         // What may have nothing to lose is seen later.
         if wrong.is_some_and(|wrong| !matches!(wrong, Wrong::Behead | Wrong::Truncate)) {
             self.struck.store(true, Ordering::SeqCst);

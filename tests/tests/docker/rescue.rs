@@ -375,7 +375,7 @@ fn what_only_the_workspace_itself_can_see_is_not_taken_for_packed() {
     let (name, image) = (live.full("deep"), Image::Agent.name());
     let work = format!("{name}-work:/work");
     let words = ["run", "-d", "--init", "--name", &name, "--label", "agent-kit.workspace=1", "-v", &work];
-    docker(words.into_iter().chain(["-v", "/work/more", &image, "sleep", "600"]));
+    docker(words.into_iter().chain(["--tmpfs", "/work/more:mode=1777", &image, "sleep", "600"]));
     live.inside_as_root("deep", "chown agent /work /work/more");
     live.inside(
         "deep",

@@ -55,9 +55,16 @@ fn goes_wrong(live: &Live, number: usize, wrong: Wrong, limit: Duration) -> (boo
     let before = World::of(live);
     let dir = live.folder().join(format!("rescued-{number}-{wrong:?}"));
     let engine = FaultProxy::with(live.folder(), wrong, number);
+    let time = limit;
     let limit = if wrong == Wrong::Stall { format!("--timeout {}ms", limit.as_millis()) } else { String::new() };
     let answer = rescue(live, &dir, Some(&engine), &limit);
     let document = answer.ran.document();
+    if wrong == Wrong::Stall && !engine.struck_within(time) {
+        // On a busy machine its time may run out before that request; it is counted as not tried.
+        assert!([0, 124].contains(&answer.ran.code), "{}", document.0);
+        live.json("rm w --force --if-exists").ok();
+        return (false, None);
+    }
     let requests = engine.requests();
     let request = requests.get(number - 1).cloned().unwrap_or_default();
     // The engine hears late of what it has paused itself, and takes what runs again for paused until then.
