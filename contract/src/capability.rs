@@ -62,6 +62,9 @@ capabilities! {
     CodexProfileV1 = "codex-profile-v1", "`create --codex-profile` applies a profile of the secrets, or fails";
     SetupGitV1 = "setup-git-v1", "`create --setup-git` keeps a git credential for one host in the workspace, or fails";
     RmRescueV1 = "rm-rescue-v1", "`rm --rescue DIR` brings unsaved work out, proves that it restores, and then removes";
+    ParseRepoCommand = "parse-repo-command", "`parse-repo` reads a repository by the rules of `create`, without an engine";
+    TransportOptionsV1 = "transport-options-v1", "`describe --user --workdir` gives the transport of that user and folder";
+    CompletionV1 = "completion-v1", "`completion SHELL` prints what completes command lines in that shell";
     BackendDocker = "backend-docker", "workspaces are Docker containers and volumes";
 }
 

@@ -18,11 +18,12 @@ pub use document::{ErrorBody, ErrorDocument, Failure, Success, Warning};
 pub use env::EnvVar;
 pub use exit::Exit;
 pub use report::{
-    BackendSummary, CapabilitiesReport, Check, CheckStatus, CommandSummary, CreateReport, DescribeReport, DoctorReport,
-    ErrorSummary, FailedItem, FieldReport, HelpReport, ImageBuildReport, Isolation, KeptItem, LeftKept, LeftRemoved,
-    LeftUnremoved, LifecycleReport, Login, LsReport, Plan, PlanReport, PlannedStep, PlannedVolume, Problem,
-    PruneReport, Quoting, RemovedItem, RequiresReport, RescueReport, RescuedItem, RmReport, SchemaReport,
-    SecretsReport, SupportsReport, Transport, TunnelReport, VersionReport, WorkspaceRow, WorkspaceStatus,
+    BackendSummary, CapabilitiesReport, Check, CheckStatus, CommandSummary, CompletionReport, CreateReport,
+    DescribeReport, DoctorReport, ErrorSummary, FailedItem, FieldReport, HelpReport, ImageBuildReport, Isolation,
+    KeptItem, LeftKept, LeftRemoved, LeftUnremoved, LifecycleReport, Login, LsReport, ParseRepoReport, Plan,
+    PlanReport, PlannedStep, PlannedVolume, Problem, PruneReport, Quoting, RemovedItem, RequiresReport, RescueReport,
+    RescuedItem, RmReport, SchemaReport, SecretsReport, SupportsReport, Transport, TunnelReport, VersionReport,
+    WorkspaceRow, WorkspaceStatus,
 };
 
 /// Version of the documents' shape.

@@ -604,6 +604,30 @@ report! {
 }
 
 report! {
+    /// What `parse-repo` read.
+    pub struct ParseRepoReport {
+        /// `owner/repo`.
+        pub repo: String,
+        /// Its git host, with the port when one was given.
+        pub host: String,
+        /// Where it is cloned from, over HTTPS.
+        pub url: String,
+        /// Where `create` clones it to, inside the workspace.
+        pub path: String,
+    }
+}
+
+report! {
+    /// What `completion` prints, when asked for as JSON.
+    pub struct CompletionReport {
+        /// The shell it is for.
+        pub shell: String,
+        /// What that shell is to run.
+        pub script: String,
+    }
+}
+
+report! {
     /// The answer to `--help` and `help`, when asked for as JSON.
     pub struct HelpReport {
         /// The text a person would read.

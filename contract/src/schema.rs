@@ -10,9 +10,9 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::Value;
 
 use crate::{
-    CapabilitiesReport, CreateReport, DescribeReport, DoctorReport, ErrorCode, ErrorDocument, Failure, FieldReport,
-    HelpReport, ImageBuildReport, LifecycleReport, LsReport, PlanReport, PruneReport, RequiresReport, RmReport,
-    SchemaReport, Success, SupportsReport, TunnelReport, VersionReport,
+    CapabilitiesReport, CompletionReport, CreateReport, DescribeReport, DoctorReport, ErrorCode, ErrorDocument,
+    Failure, FieldReport, HelpReport, ImageBuildReport, LifecycleReport, LsReport, ParseRepoReport, PlanReport,
+    PruneReport, RequiresReport, RmReport, SchemaReport, Success, SupportsReport, TunnelReport, VersionReport,
 };
 
 /// Stands for an error code in schemas: a string of the closed list.
@@ -34,6 +34,7 @@ impl JsonSchema for ErrorCodeName {
 pub fn all() -> BTreeMap<&'static str, Value> {
     BTreeMap::from([
         ("capabilities", of::<CapabilitiesReport>("capabilities")),
+        ("completion", of::<CompletionReport>("completion")),
         ("create", create()),
         ("describe", of::<DescribeReport>("describe")),
         ("doctor", reporting::<DoctorReport>("doctor")),
@@ -42,6 +43,7 @@ pub fn all() -> BTreeMap<&'static str, Value> {
         ("help", of::<HelpReport>("help")),
         ("image-build", of::<ImageBuildReport>("image-build")),
         ("ls", of::<LsReport>("ls")),
+        ("parse-repo", of::<ParseRepoReport>("parse-repo")),
         ("prune", reporting::<PruneReport>("prune")),
         ("requires", of::<RequiresReport>("requires")),
         ("rm", of::<RmReport>("rm")),

@@ -54,6 +54,9 @@ fn present(capability: Capability) -> bool {
         | Capability::SecretsReadonlyFlag
         | Capability::CodexProfileV1
         | Capability::SetupGitV1
-        | Capability::RmRescueV1 => true,
+        | Capability::RmRescueV1
+        | Capability::ParseRepoCommand
+        | Capability::TransportOptionsV1
+        | Capability::CompletionV1 => true,
     }
 }

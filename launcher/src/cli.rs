@@ -83,10 +83,15 @@ pub struct Global {
 pub enum Verb {
     /// Print what this launcher can do
     Capabilities,
+    /// Answer the question of a completion adapter; between the two of one version, and no part of the contract
+    #[command(name = "__complete", hide = true)]
+    Complete(command::complete::Args),
+    /// Print what completes command lines in a shell
+    Completion(command::completion::Args),
     /// Create a workspace, or come back to it (also: up)
     Create(Box<command::create::Args>),
     /// Show one workspace and how to enter it
-    Describe(command::Target),
+    Describe(command::describe::Args),
     /// Check what workspaces need, and say how to mend it
     Doctor(command::doctor::Args),
     /// Print one value of the document on stdin
@@ -102,6 +107,8 @@ pub enum Verb {
     Image(ImageVerb),
     /// List workspaces
     Ls(command::ls::Args),
+    /// Read a repository as create does, and print its parts
+    ParseRepo(command::parse_repo::Args),
     /// Remove what cut-off creates and removed workspaces have left
     Prune(command::prune::Args),
     /// Remove a workspace and its volumes

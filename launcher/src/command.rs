@@ -4,12 +4,15 @@
 //! values.
 
 pub mod capabilities;
+pub mod complete;
+pub mod completion;
 pub mod create;
 pub mod describe;
 pub mod doctor;
 pub mod field;
 pub mod image;
 pub mod ls;
+pub mod parse_repo;
 pub mod prune;
 pub mod rm;
 pub mod schema;
@@ -48,7 +51,7 @@ pub struct App {
     pub phases: Phases,
 }
 
-/// Flags of commands that name one workspace; the only ones of `describe`, `start` and `stop`.
+/// Flags of commands that name one workspace; the only ones of `start` and `stop`.
 #[derive(clap::Args, Debug)]
 pub struct Target {
     /// Name of the workspace, as given to create or as listed
@@ -173,7 +176,13 @@ impl App {
 
     /// How to get into a workspace, starting in its clone.
     pub fn transport(&self, workspace: &Workspace) -> Transport {
-        self.backend.machine(workspace).transport(workspace.path.as_deref().unwrap_or(WORK))
+        self.transport_of(workspace, None, None)
+    }
+
+    /// How to get into a workspace as another user or in another folder than its own.
+    pub fn transport_of(&self, workspace: &Workspace, user: Option<&str>, workdir: Option<&str>) -> Transport {
+        let workdir = workdir.or(workspace.path.as_deref()).unwrap_or(WORK);
+        self.backend.machine(workspace).transport(user.unwrap_or(&workspace.user), workdir)
     }
 }
 

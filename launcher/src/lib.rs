@@ -6,6 +6,7 @@ pub mod backend;
 pub mod capabilities;
 pub mod cli;
 pub mod command;
+pub mod completion;
 pub mod error;
 #[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]
@@ -88,6 +89,10 @@ fn dispatch(host: &Host, output: &mut Output, verb: Verb, timeout: Option<Durati
         Verb::Field(args) => {
             output.finish(args.resolve().and_then(|request| command::field::run(&request, std::io::stdin().lock())))
         }
+        Verb::Complete(args) => {
+            output.finish_as_text(&command::complete::run(&args.resolve(), || names_at_once(host).unwrap_or_default()))
+        }
+        Verb::Completion(args) => output.finish(Ok(command::completion::run(&args))),
         Verb::Create(args) | Verb::Up(args) if args.plan_only() => {
             engine(host, output, timeout, args.resolve(host, json), command::create::plan::run, Output::finish)
         }
@@ -100,8 +105,8 @@ fn dispatch(host: &Host, output: &mut Output, verb: Verb, timeout: Option<Durati
                 output.finish(result)
             })
         }
-        Verb::Describe(target) => {
-            engine(host, output, timeout, target.resolve(host), command::describe::run, Output::finish)
+        Verb::Describe(args) => {
+            engine(host, output, timeout, args.resolve(host), command::describe::run, Output::finish)
         }
         Verb::Doctor(args) => {
             doctor(output, timeout, args.resolve(host), |prefix| backend::docker::Docker::open(host, prefix))
@@ -114,6 +119,7 @@ fn dispatch(host: &Host, output: &mut Output, verb: Verb, timeout: Option<Durati
             let list = async |app: &App, ()| command::ls::run(app).await;
             engine(host, output, timeout, args.resolve(host), list, Output::finish)
         }
+        Verb::ParseRepo(args) => output.finish(args.resolve(host).map(|repo| command::parse_repo::run(&repo))),
         Verb::Prune(args) => engine(host, output, timeout, args.resolve(host), command::prune::run, Output::finish),
         Verb::Rm(args) => engine(host, output, timeout, args.resolve(host), command::rm::run, Output::finish),
         Verb::Start(target) => engine(host, output, timeout, target.resolve(host), command::start::run, Output::finish),
@@ -204,6 +210,19 @@ fn doctor(
     });
     runtime.shutdown_background();
     output.finish(result)
+}
+
+/// Workspaces that the engine lists while somebody waits with a finger on the key; none where it takes longer or fails.
+fn names_at_once(host: &Host) -> Option<Vec<(String, String)>> {
+    let prefix = command::prefix(host).ok()?;
+    let runtime = runtime().ok()?;
+    let names = runtime.block_on(async {
+        let backend = backend::docker::Docker::open(host, prefix.clone()).ok()?;
+        tokio::time::timeout(command::complete::PATIENCE, command::complete::names(&backend, &prefix)).await.ok()
+    });
+    // A host name that is still being looked up must not hold up the end.
+    runtime.shutdown_background();
+    names
 }
 
 fn runtime() -> Result<tokio::runtime::Runtime> {

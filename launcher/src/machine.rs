@@ -107,6 +107,6 @@ pub trait Machine: Send + Sync {
     /// `guest_failed` when it is not there, the sink's own, or the connection was lost.
     async fn fetch(&self, path: &str, sink: Sink<'_>) -> Result<()>;
 
-    /// How a person or program gets in without us. `workdir` is where commands start.
-    fn transport(&self, workdir: &str) -> Transport;
+    /// How a person or program gets in without us. Commands run as `user` and start in `workdir`.
+    fn transport(&self, user: &str, workdir: &str) -> Transport;
 }

@@ -177,6 +177,17 @@ impl Output {
         }
     }
 
+    /// Answers with lines in both modes, for what is asked by our own adapters alone.
+    pub fn finish_as_text(&self, text: &str) -> Exit {
+        match write_stdout(text.as_bytes()) {
+            Ok(()) => Exit::Ok,
+            Err(error) => {
+                self.progress.error_always(&error);
+                error.code().exit()
+            }
+        }
+    }
+
     /// What `create` says on stderr at its end: what to do next, and, with a document on stdout, the summary last.
     pub fn create_notes(&self, report: &CreateReport) {
         human::next_steps(report).iter().for_each(|line| self.progress.note(line));

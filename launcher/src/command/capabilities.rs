@@ -33,10 +33,11 @@ pub fn run() -> CapabilitiesReport {
     }
 }
 
-/// Names of the commands in a tree; those of a group with the group's name before them.
+/// Names of the commands in a tree; those of a group with the group's name before them. What begins with `__` is
+/// nobody's to call.
 pub fn names_in(tree: &clap::Command) -> Vec<String> {
     let mut names = Vec::new();
-    for command in tree.get_subcommands() {
+    for command in tree.get_subcommands().filter(|command| !command.get_name().starts_with("__")) {
         let mut nested = command.get_subcommands().peekable();
         if nested.peek().is_none() {
             names.push(command.get_name().to_owned());

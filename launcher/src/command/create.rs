@@ -10,8 +10,8 @@ use std::sync::Arc;
 
 use agent_workspace_contract::{CreateReport, ErrorCode, TunnelReport, WorkspaceStatus};
 
-pub(in crate::command) use self::args::resolve_image;
 pub use self::args::{Args, CloneRequest, IfExists, Request};
+pub(in crate::command) use self::args::{clone_path, default_host, read_repo, resolve_image};
 pub use self::credentials::SetupGit;
 use super::tunnel;
 use crate::backend::{RecordedSpec, Spec, WORK, Workspace};

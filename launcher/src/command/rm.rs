@@ -32,7 +32,7 @@ pub struct Args {
     #[arg(long)]
     force: bool,
     /// First bring unsaved work into a folder here, and prove that it restores
-    #[arg(long, value_name = "DIR", conflicts_with = "keep_volumes")]
+    #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::DirPath, conflicts_with = "keep_volumes")]
     rescue: Option<PathBuf>,
     /// Succeed when there is no such workspace
     #[arg(long)]

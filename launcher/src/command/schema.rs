@@ -15,8 +15,13 @@ macro_rules! schemas {
 }
 
 schemas! {
-    "capabilities", "create", "describe", "doctor", "error", "field", "help", "image-build", "ls", "prune", "requires",
-    "rm", "schema", "start", "stop", "supports", "tunnel", "version",
+    "capabilities", "completion", "create", "describe", "doctor", "error", "field", "help", "image-build", "ls",
+    "parse-repo", "prune", "requires", "rm", "schema", "start", "stop", "supports", "tunnel", "version",
+}
+
+/// Names of the schemas.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    SCHEMAS.iter().map(|(name, _)| *name)
 }
 
 /// Flags of `schema`.
@@ -39,10 +44,9 @@ impl Args {
         }
         let joined = command.join("-");
         let name = if joined == "up" { "create" } else { &joined };
-        let known = SCHEMAS.iter().map(|(name, _)| *name);
-        known.clone().find(|known| *known == name).map(Some).ok_or_else(|| {
+        names().find(|known| *known == name).map(Some).ok_or_else(|| {
             usage(format!("no document belongs to {joined:?}"))
-                .hint(format!("one of: {}", known.collect::<Vec<_>>().join(", ")))
+                .hint(format!("one of: {}", names().collect::<Vec<_>>().join(", ")))
         })
     }
 }

@@ -29,7 +29,7 @@ impl Machine for Parrot {
         unreachable!("nothing is brought out of it")
     }
 
-    fn transport(&self, _: &str) -> agent_workspace_contract::Transport {
+    fn transport(&self, _: &str, _: &str) -> agent_workspace_contract::Transport {
         unreachable!("nobody enters it")
     }
 }

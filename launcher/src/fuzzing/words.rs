@@ -117,6 +117,10 @@ pub(super) fn words(bytes: &[u8]) {
         assert!(text.starts_with('/') || dir.starts_with("/work/"), "{dir:?}");
         assert_eq!(resources::clone_dir(&dir, "/work").as_ref(), Ok(&dir));
     }
+    if let Some(dir) = accepted(resources::workdir(text, "/work")) {
+        assert!(dir.starts_with('/') && !dir.contains("//") && !dir.chars().any(char::is_control), "{dir:?}");
+        assert!(dir.split('/').all(|part| part != ".." && part != "."), "{dir:?}");
+    }
     if let Some(variables) = accepted(resources::env_file("file", text, |_| Ok(Some("host".to_owned())))) {
         for (name, value) in variables {
             assert!(!name.is_empty() && !name.contains('=') && !is_token(&name), "{name:?}");

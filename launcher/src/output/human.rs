@@ -1,9 +1,9 @@
 //! Reports as text for people. The compiler asks for one for each report.
 
 use agent_workspace_contract::{
-    CheckStatus, CreateReport, DescribeReport, DoctorReport, ErrorCode, HelpReport, ImageBuildReport, LeftUnremoved,
-    LifecycleReport, LsReport, Plan, PlanReport, PruneReport, RequiresReport, RmReport, SchemaReport, SupportsReport,
-    Transport, TunnelReport, VersionReport, WorkspaceRow, WorkspaceStatus,
+    CheckStatus, CompletionReport, CreateReport, DescribeReport, DoctorReport, ErrorCode, HelpReport, ImageBuildReport,
+    LeftUnremoved, LifecycleReport, LsReport, ParseRepoReport, Plan, PlanReport, PruneReport, RequiresReport, RmReport,
+    SchemaReport, SupportsReport, Transport, TunnelReport, VersionReport, WorkspaceRow, WorkspaceStatus,
 };
 use serde_json::json;
 
@@ -290,6 +290,18 @@ impl Human for RequiresReport {
 impl Human for VersionReport {
     fn human(&self, _: Terminal) -> String {
         format!("{VERSION}\n")
+    }
+}
+
+impl Human for ParseRepoReport {
+    fn human(&self, _: Terminal) -> String {
+        format!("repo: {}\nhost: {}\nurl: {}\npath: {}\n", self.repo, self.host, self.url, self.path)
+    }
+}
+
+impl Human for CompletionReport {
+    fn human(&self, _: Terminal) -> String {
+        self.script.clone()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use agent_workspace_contract::EnvVar;
 
-use crate::error::{Result, usage};
+use crate::error::{Error, Result, usage};
 
 /// Smallest memory limit engines accept.
 const LEAST_MEMORY: i64 = 6 * 1024 * 1024;
@@ -132,8 +132,24 @@ pub fn env_file(
 /// # Errors
 /// `usage` when it is empty, the root, or climbs with `..`.
 pub fn clone_dir(text: &str, work: &str) -> Result<String> {
-    let wrong =
-        |reason: &str| Err(usage(format!("--dir {text:?}: {reason}")).hint(format!("for example: --dir {work}/src")));
+    let clean = folder("--dir", text, work)?;
+    if clean == "/" || clean == work {
+        return Err(wrong_folder("--dir", text, work, "a clone needs a folder of its own"));
+    }
+    Ok(clean)
+}
+
+/// Reads `--workdir`: where commands start inside. Relative paths are under the work directory.
+///
+/// # Errors
+/// `usage` when it is empty or climbs with `..`.
+pub fn workdir(text: &str, work: &str) -> Result<String> {
+    folder("--workdir", text, work)
+}
+
+/// A folder inside a workspace: absolute, each part once, none that climbs.
+fn folder(flag: &str, text: &str, work: &str) -> Result<String> {
+    let wrong = |reason: &str| Err(wrong_folder(flag, text, work, reason));
     if text.is_empty() || text.chars().any(char::is_control) {
         return wrong("not a path");
     }
@@ -149,10 +165,11 @@ pub fn clone_dir(text: &str, work: &str) -> Result<String> {
         clean.push('/');
         clean.push_str(part);
     }
-    if clean.is_empty() || clean == work {
-        return wrong("a clone needs a folder of its own");
-    }
-    Ok(clean)
+    Ok(if clean.is_empty() { "/".to_owned() } else { clean })
+}
+
+fn wrong_folder(flag: &str, text: &str, work: &str, reason: &str) -> Error {
+    usage(format!("{flag} {text:?}: {reason}")).hint(format!("for example: {flag} {work}/src"))
 }
 
 /// Reads `--timeout`: seconds, or a number with `s`, `m` or `h`.
@@ -279,6 +296,17 @@ mod tests {
         assert_eq!(clone_dir("/work//a/./b/", "/work").unwrap(), "/work/a/b");
         for text in ["", "/", "~/x", "..", "/work", ".", "/work/../etc", "a\nb"] {
             assert!(clone_dir(text, "/work").is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn commands_may_start_in_any_folder_that_is_named_plainly() {
+        for (text, folder) in [("/", "/"), ("/work", "/work"), ("src", "/work/src"), ("/etc//ssl/.", "/etc/ssl")] {
+            assert_eq!(workdir(text, "/work").unwrap(), folder);
+        }
+        for text in ["", "~", "~/x", "..", "/work/../etc", "a\nb"] {
+            let error = workdir(text, "/work").unwrap_err();
+            assert!(error.message().starts_with("--workdir "), "{error}");
         }
     }
 }

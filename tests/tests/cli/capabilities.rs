@@ -134,7 +134,14 @@ fn the_version_is_printed_alone() {
 fn nothing_of_this_touches_engine_or_configuration() {
     let folder = tempfile::tempdir().expect("a folder");
     std::fs::write(folder.path().join("config.json"), "{").expect("a broken file");
-    for args in [&["capabilities"][..], &["--supports", "version"], &["--requires", "*"], &["--version"], &["schema"]] {
+    for args in [
+        &["capabilities"][..],
+        &["--supports", "version"],
+        &["--requires", "*"],
+        &["--version"],
+        &["schema"],
+        &["completion", "zsh"],
+    ] {
         let launcher = Launcher::new(args.iter().copied())
             .env("DOCKER_CONFIG", folder.path())
             .env("AGENT_WORKSPACE_PREFIX", "!!!")

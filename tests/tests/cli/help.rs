@@ -4,14 +4,16 @@ use agent_workspace_tests::Launcher;
 
 use crate::{fails, succeeds};
 
-const COMMANDS: [&[&str]; 13] = [
+const COMMANDS: [&[&str]; 15] = [
     &["capabilities"],
+    &["completion"],
     &["create"],
     &["describe"],
     &["field"],
     &["help"],
     &["image", "build"],
     &["ls"],
+    &["parse-repo"],
     &["rm"],
     &["schema"],
     &["start"],

@@ -1,9 +1,12 @@
 //! The binary without any engine: streams, exit codes, documents, spellings.
 
 mod capabilities;
+mod completion;
 mod field;
 mod forms;
 mod help;
+mod parse_repo;
+mod release;
 mod schema;
 mod security;
 mod usage;

@@ -217,6 +217,8 @@ fn the_token_is_nowhere_whatever_command_is_given_it() {
         "schema",
         "schema create",
         "help create",
+        "parse-repo acme/private",
+        "completion bash",
         "create --help",
         "--version",
         "--supports version",

@@ -271,6 +271,8 @@ fn what_is_known_without_the_engine_asks_it_nothing() {
         &["schema"],
         &["--supports", "version"],
         &["--requires", ">=0.1"],
+        &["parse-repo", "o/r"],
+        &["completion", "bash"],
     ] {
         succeeds(&engine, args);
     }

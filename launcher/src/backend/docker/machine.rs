@@ -215,7 +215,7 @@ impl Machine for DockerMachine {
         Ok(())
     }
 
-    fn transport(&self, workdir: &str) -> Transport {
+    fn transport(&self, user: &str, workdir: &str) -> Transport {
         let endpoint = self.engine.endpoint();
         let client = || {
             let mut words = vec!["docker".to_owned()];
@@ -227,13 +227,13 @@ impl Machine for DockerMachine {
         };
         let with = |flag: &str| {
             let mut words = client();
-            words.extend([flag, "-u", &self.user, "-w", workdir, &self.name].map(str::to_owned));
+            words.extend([flag, "-u", user, "-w", workdir, &self.name].map(str::to_owned));
             words
         };
         Transport {
             exec: with("-i"),
             tty: with("-it"),
-            user: self.user.clone(),
+            user: user.to_owned(),
             workdir: workdir.to_owned(),
             quoting: Quoting::Argv,
         }

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 
 use agent_workspace_contract::{EnvVar, ErrorCode};
-use clap::ValueEnum;
+use clap::{ValueEnum, ValueHint};
 
 use super::credentials::SetupGit;
 use super::secrets;
@@ -85,7 +85,7 @@ pub struct Args {
     #[arg(long, value_name = "NETWORK", help_heading = "Container")]
     network: Option<String>,
     /// File of NAME=VALUE lines for its environment
-    #[arg(long, value_name = "FILE", help_heading = "Container")]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Container")]
     env_file: Option<String>,
     /// Label on the container; may be given more than once
     #[arg(long, value_name = "KEY=VALUE", help_heading = "Container")]
@@ -102,7 +102,7 @@ pub struct Args {
     #[arg(long, help_heading = "Credentials")]
     setup_git: bool,
     /// Folder of secrets on this machine to share with the workspace
-    #[arg(long, value_name = "DIR", help_heading = "Credentials")]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, help_heading = "Credentials")]
     secrets_dir: Option<OsString>,
     /// Where it is inside; by default DEFAULT_SECRETS_MOUNT or /home/agent/codex_secrets
     #[arg(long, value_name = "PATH", help_heading = "Credentials")]
@@ -208,22 +208,9 @@ impl Args {
             return Err(usage("create needs a repository, or --no-clone")
                 .hint("agent-workspace create OWNER/REPO, or: agent-workspace create --no-clone --name NAME"));
         }
-        let default_host = match git_host.clone() {
-            Some(host) => host,
-            None => host.var(EnvVar::GithubHost)?.unwrap_or_else(|| "github.com".to_owned()),
-        };
-        let default_host = GitHost::parse(&default_host)?;
-        let repo = repo.map(|repo| RepoSpec::parse(&repo, &default_host)).transpose()?;
-        if let (Some(repo), Some(_)) = (&repo, &git_host)
-            && repo.host() != default_host.as_str()
-        {
-            return Err(usage(format!(
-                "--host {} contradicts the repository's host {}",
-                default_host.as_str(),
-                repo.host()
-            ))
-            .hint("leave --host out, or give OWNER/REPO"));
-        }
+        let flag = git_host.as_deref();
+        let default_host = default_host(flag, host)?;
+        let repo = repo.map(|repo| read_repo(&repo, flag, &default_host)).transpose()?;
         let prefix = prefix(host)?;
         let name_is_made = name.is_none();
         let name = match (&name, &repo) {
@@ -255,7 +242,7 @@ impl Args {
         let clone = repo.clone().filter(|_| !no_clone);
         let path = match (&dir, &clone) {
             (Some(dir), _) => resources::clone_dir(dir, WORK)?,
-            (None, Some(repo)) => format!("{WORK}/{}", repo.slug()),
+            (None, Some(repo)) => clone_path(repo),
             (None, None) => WORK.to_owned(),
         };
         let secrets = match secrets_dir.filter(|_| !no_secrets) {
@@ -346,6 +333,40 @@ fn check_strict(network: Option<&str>, clones: bool, tunnel: bool) -> Result<()>
             .hint("name one: --network bridge; or leave the clone out: --no-clone"));
     }
     Ok(())
+}
+
+/// The host of repositories that do not name theirs.
+///
+/// # Errors
+/// `usage` when it is no host name, `invalid_environment`.
+pub(in crate::command) fn default_host(flag: Option<&str>, host: &Host) -> Result<GitHost> {
+    let named = match flag {
+        Some(host) => host.to_owned(),
+        None => host.var(EnvVar::GithubHost)?.unwrap_or_else(|| "github.com".to_owned()),
+    };
+    GitHost::parse(&named)
+}
+
+/// The repository that is asked for. `flag` is the `--host` beside it, which must not contradict it.
+///
+/// # Errors
+/// `invalid_repo`, `usage`.
+pub(in crate::command) fn read_repo(repo: &str, flag: Option<&str>, default_host: &GitHost) -> Result<RepoSpec> {
+    let repo = RepoSpec::parse(repo, default_host)?;
+    if flag.is_some() && repo.host() != default_host.as_str() {
+        return Err(usage(format!(
+            "--host {} contradicts the repository's host {}",
+            default_host.as_str(),
+            repo.host()
+        ))
+        .hint("leave --host out, or give OWNER/REPO"));
+    }
+    Ok(repo)
+}
+
+/// The folder inside the workspace that a repository is cloned to.
+pub(in crate::command) fn clone_path(repo: &RepoSpec) -> String {
+    format!("{WORK}/{}", repo.slug())
 }
 
 /// The image that is asked for, or that the environment names.

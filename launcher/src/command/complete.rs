@@ -1,0 +1,96 @@
+//! `__complete`: answers an adapter's question. Never a failure: who presses Tab has asked for nothing.
+
+use std::ffi::OsString;
+use std::time::Duration;
+
+use crate::backend::Backend;
+use crate::completion::{self, Question, Shell};
+use crate::workspace::{Prefix, WorkspaceName};
+
+/// How long an engine may take to say which workspaces there are, everything included. With what else a key costs, that
+/// is still at once.
+pub const PATIENCE: Duration = Duration::from_millis(80);
+
+/// Flags of `__complete`.
+#[derive(clap::Args, Debug)]
+pub struct Args {
+    /// The shell that asks; the answer is the same for each
+    #[arg(long, value_name = "SHELL", value_enum)]
+    shell: Shell,
+    /// Which word is being typed, counted from the command's name, which is 0
+    #[arg(long, value_name = "NUMBER")]
+    index: usize,
+    /// A wrapper runs: its commands and flags are there too
+    #[arg(long)]
+    wrapper: bool,
+    /// The words, the command's name first
+    #[arg(value_name = "WORD", last = true)]
+    words: Vec<OsString>,
+}
+
+impl Args {
+    /// The question. Bytes that are no text match nothing and do no harm.
+    pub fn resolve(self) -> Question {
+        let Self { shell: _, index, wrapper, words } = self;
+        Question { words: words.iter().map(|word| word.to_string_lossy().into_owned()).collect(), index, wrapper }
+    }
+}
+
+/// The answer as lines. `names` is called only when a workspace may be named there.
+pub fn run(question: &Question, names: impl FnOnce() -> Vec<(String, String)>) -> String {
+    let mut answer = completion::answer(question);
+    if answer.wants_names() {
+        answer.add_names(names());
+    }
+    answer.lines()
+}
+
+/// Every workspace as it is typed, with its state and repository; none when the backend fails.
+pub async fn names(backend: &dyn Backend, prefix: &Prefix) -> Vec<(String, String)> {
+    let workspaces = backend.list().await.unwrap_or_default();
+    let row = |workspace: crate::backend::Workspace| {
+        let name = typed(&workspace.name, prefix).to_owned();
+        let repo = workspace.repo.map(|repo| format!("  {repo}")).unwrap_or_default();
+        (name, format!("{}{repo}", workspace.status.as_str()))
+    };
+    workspaces.into_iter().map(row).collect()
+}
+
+/// The short name where that leads back to the workspace, and else the full one.
+fn typed<'a>(full: &'a str, prefix: &Prefix) -> &'a str {
+    let short = prefix.strip(full);
+    let leads_back = WorkspaceName::parse(short, prefix).is_ok_and(|name| name.canonical() == full);
+    if leads_back { short } else { full }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_short_where_that_leads_back() {
+        let prefix = Prefix::parse("agent-ws").unwrap();
+        for (full, short) in [
+            ("agent-ws-a", "a"),
+            ("agent-ws-ws-a", "agent-ws-ws-a"),
+            ("codex-ws-a", "codex-ws-a"),
+            ("team-x", "team-x"),
+            ("agent-ws-My.Task", "agent-ws-My.Task"),
+        ] {
+            assert_eq!(typed(full, &prefix), short);
+        }
+    }
+
+    #[test]
+    fn names_are_asked_for_only_where_one_may_stand() {
+        let question = |words: &[&str]| Question {
+            words: words.iter().map(|word| (*word).to_owned()).collect(),
+            index: words.len() - 1,
+            wrapper: false,
+        };
+        let names = || vec![("alpha".to_owned(), "running".to_owned())];
+        assert_eq!(run(&question(&["agent-workspace", "rm", ""]), names), "alpha\trunning\n");
+        let never = || unreachable!("nobody is to be named there");
+        assert!(run(&question(&["agent-workspace", "l"]), never).starts_with("ls\t"));
+    }
+}
