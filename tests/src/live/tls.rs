@@ -9,6 +9,7 @@ use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::server::WebPkiClientVerifier;
+use tokio_rustls::rustls::server::danger::ClientCertVerifier;
 use tokio_rustls::rustls::{RootCertStore, ServerConfig};
 
 use super::run_with_input;
@@ -52,17 +53,32 @@ cp client-key.pem key.pem
     /// # Panics
     /// When the files cannot be used.
     pub fn acceptor(&self) -> TlsAcceptor {
-        let certificate = |name: &str| CertificateDer::from_pem_file(self.folder.join(name)).expect("a certificate");
         let mut roots = RootCertStore::empty();
-        roots.add(certificate("ca.pem")).expect("an authority");
+        roots.add(self.certificate("ca.pem")).expect("an authority");
         let provider = Arc::new(ring::default_provider());
-        let clients = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider));
+        let clients = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
+        self.accepting(clients.build().expect("a verifier"))
+    }
+
+    /// A server that shows its certificate and takes everybody.
+    ///
+    /// # Panics
+    /// When the files cannot be used.
+    pub fn open_acceptor(&self) -> TlsAcceptor {
+        self.accepting(WebPkiClientVerifier::no_client_auth())
+    }
+
+    fn certificate(&self, name: &str) -> CertificateDer<'static> {
+        CertificateDer::from_pem_file(self.folder.join(name)).expect("a certificate")
+    }
+
+    fn accepting(&self, clients: Arc<dyn ClientCertVerifier>) -> TlsAcceptor {
         let key = PrivateKeyDer::from_pem_file(self.folder.join("server-key.pem")).expect("a key");
-        let config = ServerConfig::builder_with_provider(provider)
+        let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()
             .expect("versions")
-            .with_client_cert_verifier(clients.build().expect("a verifier"))
-            .with_single_cert(vec![certificate("server.pem")], key)
+            .with_client_cert_verifier(clients)
+            .with_single_cert(vec![self.certificate("server.pem")], key)
             .expect("a certificate and its key");
         TlsAcceptor::from(Arc::new(config))
     }
