@@ -20,9 +20,9 @@ use world::{State, World, bring, inside};
 /// How many cases run at once: most of each is waiting for the engine.
 const WORKERS: usize = 3;
 /// How many of those run beside them that make the engine count, which it does for one at a time.
-const COUNTING: usize = 1;
+const COUNTING: usize = 2;
 /// How many of those run beside them that wait for a time limit.
-const WAITERS: usize = 2;
+const WAITERS: usize = 3;
 
 /// How many requests a case makes when all goes well, and how long that takes; it then does what it says.
 fn learn(live: &Live, case: &'static Case) -> (&'static Case, usize, Duration) {
