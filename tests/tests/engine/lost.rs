@@ -65,10 +65,19 @@ fn a_removal_that_fails_twice_has_failed() {
     engine.goes_wrong(When::every("DELETE", "-work"), Fault::refusal(500, "device or resource busy"));
     let document = fails(&engine, &["rm", "a"], 8, "partial");
     assert_eq!(document.text("/error/details/failed/0/message"), "device or resource busy");
-    // What the engine will not do now, it is not asked twice.
+    // What somebody else holds the engine will not give, and it is not asked twice.
     let engine = Engine::start();
     engine.has(Container::workspace("a"));
-    engine.goes_wrong(When::every("DELETE", "-work"), Fault::refusal(409, "volume is in use"));
+    engine.has(Container::stranger("other").mounting("agent-ws-a-work", "/data"));
     fails(&engine, &["rm", "a"], 8, "partial");
     assert_eq!(engine.calls().iter().filter(|call| call.starts_with("DELETE")).count(), 3);
+}
+
+#[test]
+fn a_volume_that_nobody_holds_any_more_is_asked_for_until_the_engine_lets_go() {
+    let engine = Engine::start();
+    engine.has(Container::workspace("a"));
+    engine.goes_wrong(When::call("DELETE /volumes/agent-ws-a-work"), Fault::refusal(409, "volume is in use"));
+    assert_eq!(succeeds(&engine, &["rm", "a"]).at("/removed").as_array().map(Vec::len), Some(3));
+    assert_eq!(engine.calls().iter().filter(|call| call.starts_with("DELETE")).count(), 4);
 }
