@@ -66,6 +66,7 @@ capabilities! {
     TransportOptionsV1 = "transport-options-v1", "`describe --user --workdir` gives the transport of that user and folder";
     CompletionV1 = "completion-v1", "`completion SHELL` prints what completes command lines in that shell";
     BackendDocker = "backend-docker", "workspaces are Docker containers and volumes";
+    BackendHost = "backend-host", "`--backend host`: workspaces are folders of this machine, `isolation` says how high their walls are, and `create --isolation require` fails where there are none";
 }
 
 #[cfg(test)]

@@ -74,6 +74,11 @@ words! {
         Strict,
         /// What the engine gives every container; an earlier launcher made it.
         EngineDefault,
+        /// Namespaces of its own for processes, files and users: no home, no `/run`, no capabilities, no new privileges,
+        /// a root that cannot be written. The network is the machine's.
+        Process,
+        /// No walls: what runs in it may do what its user may do on this machine.
+        None,
         /// Not known.
         Unknown,
     }
@@ -87,6 +92,8 @@ impl Isolation {
             Self::Standard => "standard",
             Self::Strict => "strict",
             Self::EngineDefault => "engine_default",
+            Self::Process => "process",
+            Self::None => "none",
             Self::Unknown => "unknown",
         }
     }
@@ -181,7 +188,7 @@ report! {
         pub repo: Option<String>,
         /// The clone, or the work directory when nothing was cloned.
         pub path: String,
-        /// The image it really runs.
+        /// The image it really runs; empty where workspaces run what this machine has.
         pub image: String,
         /// Secrets that are really mounted.
         pub secrets: SecretsReport,
@@ -226,7 +233,7 @@ report! {
 report! {
     /// What `create` would do. Nothing was asked of any engine.
     pub struct Plan {
-        /// The request that makes the container, in the engine's own words. Values of variables from an `--env-file`
+        /// The request that makes the container, in the engine's own words; empty where there is no engine. Values of variables from an `--env-file`
         /// are left out, and ids stand for those of the call.
         pub container: Map<String, Value>,
         /// Volumes that are made with it, or used when they are there.
@@ -249,7 +256,7 @@ report! {
         pub repo: Option<String>,
         /// The clone, or the work directory when nothing is cloned.
         pub path: String,
-        /// The image it would run.
+        /// The image it would run; empty where workspaces run what this machine has.
         pub image: String,
         /// How high its walls would be.
         pub isolation: Isolation,
@@ -297,7 +304,7 @@ report! {
 report! {
     /// A thing that `rm` removed.
     pub struct RemovedItem {
-        /// `container` or `volume`.
+        /// `container` or `volume`; `workspace` or `folder` on this machine.
         pub kind: String,
         /// The engine's name for it.
         pub id: String,
@@ -307,7 +314,7 @@ report! {
 report! {
     /// A thing that `rm` has kept.
     pub struct KeptItem {
-        /// `container` or `volume`.
+        /// `container` or `volume`; `workspace` or `folder` on this machine.
         pub kind: String,
         /// The engine's name for it.
         pub id: String,
@@ -317,7 +324,7 @@ report! {
 report! {
     /// A thing that `rm` could not remove.
     pub struct FailedItem {
-        /// `container` or `volume`.
+        /// `container` or `volume`; `workspace` or `folder` on this machine.
         pub kind: String,
         /// The engine's name for it.
         pub id: String,
@@ -425,7 +432,7 @@ report! {
 report! {
     /// A thing that nothing uses and that `prune` removed, or would.
     pub struct LeftRemoved {
-        /// `container` or `volume`.
+        /// `container` or `volume`; `workspace` or `folder` on this machine.
         pub kind: String,
         /// The engine's name for it.
         pub id: String,
@@ -441,7 +448,7 @@ report! {
 report! {
     /// A thing that nothing uses and that `prune` kept.
     pub struct LeftKept {
-        /// `container` or `volume`.
+        /// `container` or `volume`; `workspace` or `folder` on this machine.
         pub kind: String,
         /// The engine's name for it.
         pub id: String,
@@ -459,7 +466,7 @@ report! {
 report! {
     /// A thing that nothing uses and that `prune` could not remove.
     pub struct LeftUnremoved {
-        /// `container` or `volume`.
+        /// `container` or `volume`; `workspace` or `folder` on this machine.
         pub kind: String,
         /// The engine's name for it.
         pub id: String,

@@ -2,6 +2,7 @@
 
 pub mod docker;
 pub mod examination;
+pub mod host;
 pub mod survey;
 
 use std::collections::BTreeMap;
@@ -16,15 +17,15 @@ use agent_workspace_contract::{
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-use self::examination::Examination;
-use self::survey::{Cleared, Leaving, Sizes, Survey};
+use self::examination::Examined;
+use self::survey::{Cleared, Kind, Leaving, Sizes, Survey};
 use crate::error::{Error, Result};
 use crate::host::Host;
-use crate::machine::Machine;
+use crate::machine::{Machine, Places};
 use crate::output::Progress;
 use crate::phase::Phases;
 use crate::undo::Outcome;
-use crate::workspace::{ImageRef, Isolation, WorkspaceName};
+use crate::workspace::{ImageRef, Isolation, Prefix, WorkspaceName};
 
 /// The folder that holds a workspace's files.
 pub const WORK: &str = "/work";
@@ -192,6 +193,8 @@ pub struct Workspace {
     pub isolation: Walls,
     /// Secrets that are really mounted.
     pub secrets: Option<Secrets>,
+    /// Where its folders are for what runs in it.
+    pub places: Places,
     /// What is wrong with it.
     pub problems: Vec<Problem>,
 }
@@ -199,8 +202,9 @@ pub struct Workspace {
 impl Workspace {
     /// The folders that hold its user's work: the work folder, the home, and the clone where that is in neither.
     pub fn folders(&self) -> Vec<&str> {
-        let elsewhere = self.path.as_deref().filter(|path| is_elsewhere(path));
-        [WORK, HOME].into_iter().chain(elsewhere).collect()
+        let own = [self.places.work.as_str(), self.places.home.as_str()];
+        let elsewhere = self.path.as_deref().filter(|path| !own.iter().any(|folder| is_under(path, folder)));
+        own.into_iter().chain(elsewhere).collect()
     }
 
     /// Those of them that are on none of its volumes, so that they go with the container.
@@ -332,6 +336,18 @@ pub trait Backend: Send + Sync {
     /// Checks without asking anybody that a folder of this host can be mounted into a workspace, and may be.
     fn check_shared(&self, folder: &Path) -> Result<()>;
 
+    /// What a workspace is here.
+    fn unit(&self) -> Kind;
+
+    /// What a workspace of a spec would run, for documents; empty where there are no images.
+    fn image(&self, spec: &Spec) -> String;
+
+    /// How high the walls of a workspace of a spec would be, as far as that is known without asking.
+    fn walls(&self, spec: &Spec) -> Walls;
+
+    /// How a person brings a workspace's files out without us.
+    fn bring_out(&self, workspace: &str) -> String;
+
     /// Every workspace, newest first.
     async fn list(&self) -> Result<Vec<Workspace>>;
 
@@ -386,7 +402,7 @@ pub trait Backend: Send + Sync {
     async fn made_by(&self, create_id: &str) -> Result<Option<String>>;
 
     /// What there is to say of the place where workspaces live, and of the image that new ones get.
-    async fn examine(&self, image: &ImageRef) -> Examination;
+    async fn examine(&self, image: &ImageRef) -> Examined;
 
     /// Everything of ours that nothing uses, without looking into anything or changing it.
     async fn survey(&self) -> Result<Survey>;
@@ -413,8 +429,12 @@ pub trait Backend: Send + Sync {
     async fn build_image(&self, tag: &ImageRef, base: &ImageRef, progress: &Progress) -> Result<Option<String>>;
 }
 
+/// Containers and volumes of an engine.
+pub const DOCKER: &str = "docker";
+/// Folders of this machine.
+pub const HOST: &str = "host";
 /// The backends this launcher has, and the default first.
-pub const BACKENDS: [&str; 1] = ["docker"];
+pub const BACKENDS: [&str; 2] = [DOCKER, HOST];
 
 /// Which backend to use: the flag, then the environment, then docker.
 ///
@@ -430,4 +450,50 @@ pub fn choose(flag: Option<&str>, host: &Host) -> Result<&'static str> {
         Error::new(ErrorCode::Unsupported, format!("this launcher has no backend {asked:?}"))
             .hint(format!("use --backend {}", BACKENDS.join(" or ")))
     })
+}
+
+/// Opens a backend that `choose` has chosen. Only that one costs anything.
+///
+/// # Errors
+/// `invalid_environment` when the environment does not say where its workspaces live.
+pub fn open(name: &str, host: &Host, prefix: Prefix) -> Result<Arc<dyn Backend>> {
+    match name {
+        HOST => Ok(Arc::new(host::Folders::open(host, prefix)?)),
+        _ => Ok(Arc::new(docker::Docker::open(host, prefix)?)),
+    }
+}
+
+/// Commands that are typed with a backend's name where it is not the default.
+const NAMED: [&str; 8] = ["create", "describe", "ls", "prune", "rm", "start", "stop", "tunnel"];
+
+/// A hint with the flag that a person has typed in every command of ours that it names, so that it can be pasted.
+pub fn in_the_words_of(flag: Option<&str>, hint: &str) -> String {
+    let Some(flag) = flag else { return hint.to_owned() };
+    NAMED.iter().fold(hint.to_owned(), |hint, verb| {
+        let plain = format!("agent-workspace {verb}");
+        let parts: Vec<&str> = hint.split(&plain).collect();
+        parts.iter().skip(1).fold(parts[0].to_owned(), |said, rest| {
+            let whole = rest.is_empty() || rest.starts_with([' ', ';', ',']);
+            let flag = if whole { format!(" --backend {flag}") } else { String::new() };
+            format!("{said}{plain}{flag}{rest}")
+        })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hint_names_the_backend_that_was_typed_and_nothing_else() {
+        let hint = "see: agent-workspace ls; or: agent-workspace rm --force x";
+        assert_eq!(in_the_words_of(None, hint), hint);
+        assert_eq!(
+            in_the_words_of(Some("host"), hint),
+            "see: agent-workspace ls --backend host; or: agent-workspace rm --backend host --force x"
+        );
+        for other in ["agent-workspace image build", "agent-workspace lsx", "docker inspect x", ""] {
+            assert_eq!(in_the_words_of(Some("host"), other), other);
+        }
+    }
 }

@@ -2,7 +2,7 @@
 
 use agent_workspace_contract::Capability;
 
-use crate::backend::BACKENDS;
+use crate::backend::{BACKENDS, DOCKER, HOST};
 
 /// The launcher's version, semver.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -20,7 +20,8 @@ pub fn names() -> Vec<String> {
 /// Whether a promise is kept by this build. Exhaustive, so that a new promise must be decided here.
 fn present(capability: Capability) -> bool {
     match capability {
-        Capability::BackendDocker => BACKENDS.contains(&"docker"),
+        Capability::BackendDocker => BACKENDS.contains(&DOCKER),
+        Capability::BackendHost => BACKENDS.contains(&HOST),
         Capability::CapabilitiesCommand
         | Capability::SupportsFlag
         | Capability::Version

@@ -57,7 +57,7 @@ pub struct Target {
     /// Name of the workspace, as given to create or as listed
     #[arg(value_name = "NAME")]
     pub name: String,
-    /// Where workspaces live: docker
+    /// Where workspaces live: docker or host
     #[arg(long, value_name = "BACKEND")]
     pub backend: Option<String>,
 }
@@ -182,7 +182,8 @@ impl App {
     /// How to get into a workspace as another user or in another folder than its own.
     pub fn transport_of(&self, workspace: &Workspace, user: Option<&str>, workdir: Option<&str>) -> Transport {
         let workdir = workdir.or(workspace.path.as_deref()).unwrap_or(WORK);
-        self.backend.machine(workspace).transport(user.unwrap_or(&workspace.user), workdir)
+        let workdir = workspace.places.locate(workdir);
+        self.backend.machine(workspace).transport(user.unwrap_or(&workspace.user), &workdir)
     }
 }
 

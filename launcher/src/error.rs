@@ -37,6 +37,13 @@ impl Error {
         self
     }
 
+    /// Says what to do in other words, where something was said.
+    #[must_use]
+    pub fn with_hint(mut self, words: impl FnOnce(&str) -> String) -> Self {
+        self.0.hint = self.0.hint.take().map(|hint| words(&hint));
+        self
+    }
+
     /// Adds what lies behind the message; call it outermost first.
     #[must_use]
     pub fn cause(mut self, cause: impl Into<String>) -> Self {

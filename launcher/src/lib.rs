@@ -27,6 +27,7 @@ use clap::FromArgMatches;
 use clap::error::ErrorKind;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use crate::backend::Backend;
 use crate::cli::{Cli, ImageVerb, Verb};
 use crate::command::App;
 use crate::error::{Error, Result, usage};
@@ -94,11 +95,13 @@ fn dispatch(host: &Host, output: &mut Output, verb: Verb, timeout: Option<Durati
         }
         Verb::Completion(args) => output.finish(Ok(command::completion::run(&args))),
         Verb::Create(args) | Verb::Up(args) if args.plan_only() => {
-            engine(host, output, timeout, args.resolve(host, json), command::create::plan::run, Output::finish)
+            let backend = args.backend();
+            engine(host, output, timeout, backend, args.resolve(host, json), command::create::plan::run, Output::finish)
         }
         Verb::Create(args) | Verb::Up(args) => {
+            let backend = args.backend();
             let request = args.resolve(host, json);
-            engine(host, output, timeout, request, command::create::run, |output, result| {
+            engine(host, output, timeout, backend, request, command::create::run, |output, result| {
                 if let Ok(report) = &result {
                     output.create_notes(report);
                 }
@@ -106,50 +109,72 @@ fn dispatch(host: &Host, output: &mut Output, verb: Verb, timeout: Option<Durati
             })
         }
         Verb::Describe(args) => {
-            engine(host, output, timeout, args.resolve(host), command::describe::run, Output::finish)
+            let backend = args.target.backend.clone();
+            engine(host, output, timeout, backend, args.resolve(host), command::describe::run, Output::finish)
         }
         Verb::Doctor(args) => {
-            doctor(output, timeout, args.resolve(host), |prefix| backend::docker::Docker::open(host, prefix))
+            doctor(output, timeout, args.resolve(host), |name, prefix| backend::open(name, host, prefix))
         }
         Verb::Image(ImageVerb::Build(args)) => {
             output.set_command("image build");
-            engine(host, output, timeout, args.resolve(host), command::image::run, Output::finish)
+            let backend = args.backend.clone();
+            engine(host, output, timeout, backend, args.resolve(host), command::image::run, Output::finish)
         }
         Verb::Ls(args) => {
             let list = async |app: &App, ()| command::ls::run(app).await;
-            engine(host, output, timeout, args.resolve(host), list, Output::finish)
+            let backend = args.backend.clone();
+            engine(host, output, timeout, backend, args.resolve(host), list, Output::finish)
         }
         Verb::ParseRepo(args) => output.finish(args.resolve(host).map(|repo| command::parse_repo::run(&repo))),
-        Verb::Prune(args) => engine(host, output, timeout, args.resolve(host), command::prune::run, Output::finish),
-        Verb::Rm(args) => engine(host, output, timeout, args.resolve(host), command::rm::run, Output::finish),
-        Verb::Start(target) => engine(host, output, timeout, target.resolve(host), command::start::run, Output::finish),
-        Verb::Stop(target) => engine(host, output, timeout, target.resolve(host), command::stop::run, Output::finish),
+        Verb::Prune(args) => {
+            let backend = args.backend.clone();
+            engine(host, output, timeout, backend, args.resolve(host), command::prune::run, Output::finish)
+        }
+        Verb::Rm(args) => {
+            let backend = args.target.backend.clone();
+            engine(host, output, timeout, backend, args.resolve(host), command::rm::run, Output::finish)
+        }
+        Verb::Start(target) => {
+            let backend = target.backend.clone();
+            engine(host, output, timeout, backend, target.resolve(host), command::start::run, Output::finish)
+        }
+        Verb::Stop(target) => {
+            let backend = target.backend.clone();
+            engine(host, output, timeout, backend, target.resolve(host), command::stop::run, Output::finish)
+        }
         Verb::Tunnel(args) => {
-            engine(host, output, timeout, args.resolve(host, json), command::tunnel::run, Output::finish)
+            let backend = args.target.backend.clone();
+            engine(host, output, timeout, backend, args.resolve(host, json), command::tunnel::run, Output::finish)
         }
     }
 }
 
 /// Runs a command that talks to something, to its answer: opens the backend, listens for signals and the clock, and
-/// takes back what was made when the command does not get to its end or its answer to nobody.
+/// takes back what was made when the command does not get to its end or its answer to nobody. `typed` is the backend that
+/// the command line names.
 fn engine<Q, R>(
     host: &Host,
     output: &Output,
     timeout: Option<Duration>,
+    typed: Option<String>,
     request: Result<Q>,
     run: impl AsyncFnOnce(&App, Q) -> Result<R>,
     finish: impl FnOnce(&Output, Result<R>) -> Exit,
 ) -> Exit {
+    // What a hint tells a person to paste has to reach the same workspaces.
+    let flag = typed.clone();
+    let said = |error: Error| error.with_hint(|hint| backend::in_the_words_of(flag.as_deref(), hint));
     let opened = request.and_then(|request| {
         let prefix = command::prefix(host)?;
         let runtime = runtime()?;
         // The backend's client belongs to the runtime.
-        let backend = runtime.block_on(async { backend::docker::Docker::open(host, prefix.clone()) })?;
-        Ok((request, prefix, Arc::new(backend), runtime))
+        let chosen = backend::choose(typed.as_deref(), host)?;
+        let backend = runtime.block_on(async { backend::open(chosen, host, prefix.clone()) })?;
+        Ok((request, prefix, backend, runtime))
     });
     let (request, prefix, backend, runtime) = match opened {
         Ok(opened) => opened,
-        Err(error) => return finish(output, Err(error)),
+        Err(error) => return finish(output, Err(said(error))),
     };
     let progress = output.progress().clone();
     let app = App { backend, prefix, progress, undo: Undo::default(), phases: Phases::new(timeout) };
@@ -164,7 +189,7 @@ fn engine<Q, R>(
         };
         let result = match result {
             Ok(report) => Ok(report),
-            Err(error) => Err(take_back(&app, &mut signals, error).await),
+            Err(error) => Err(said(take_back(&app, &mut signals, error).await)),
         };
         let done = result.is_ok();
         let exit = finish(output, result);
@@ -193,7 +218,7 @@ fn doctor(
     output: &Output,
     timeout: Option<Duration>,
     request: Result<command::doctor::Request>,
-    open: impl FnOnce(Prefix) -> Result<backend::docker::Docker>,
+    open: impl FnOnce(&str, Prefix) -> Result<Arc<dyn Backend>>,
 ) -> Exit {
     let (request, runtime) = match request.and_then(|request| Ok((request, runtime()?))) {
         Ok(opened) => opened,
@@ -205,7 +230,7 @@ fn doctor(
             biased;
             error = signals.interruption() => Err(error),
             error = expired(timeout) => Err(error),
-            report = command::doctor::run(open(request.prefix.clone()), request) => Ok(report),
+            report = command::doctor::run(open(request.backend, request.prefix.clone()), request) => Ok(report),
         }
     });
     runtime.shutdown_background();
@@ -217,8 +242,9 @@ fn names_at_once(host: &Host) -> Option<Vec<(String, String)>> {
     let prefix = command::prefix(host).ok()?;
     let runtime = runtime().ok()?;
     let names = runtime.block_on(async {
-        let backend = backend::docker::Docker::open(host, prefix.clone()).ok()?;
-        tokio::time::timeout(command::complete::PATIENCE, command::complete::names(&backend, &prefix)).await.ok()
+        let chosen = backend::choose(None, host).ok()?;
+        let backend = backend::open(chosen, host, prefix.clone()).ok()?;
+        tokio::time::timeout(command::complete::PATIENCE, command::complete::names(&*backend, &prefix)).await.ok()
     });
     // A host name that is still being looked up must not hold up the end.
     runtime.shutdown_background();

@@ -3,6 +3,7 @@
 use agent_workspace_contract::Transport;
 use async_trait::async_trait;
 
+use crate::backend::{HOME, WORK};
 use crate::error::Result;
 
 /// Who a command runs as.
@@ -12,6 +13,37 @@ pub enum Who {
     User,
     /// The superuser, for preparing what the user cannot.
     Root,
+}
+
+/// Where a workspace's folders are for what runs in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Places {
+    /// The folder that holds its files.
+    pub work: String,
+    /// Its user's home.
+    pub home: String,
+    /// What commands leave for one another, apart from everybody's work.
+    pub scratch: String,
+}
+
+impl Default for Places {
+    /// As they are behind walls of any kind.
+    fn default() -> Self {
+        Self { work: WORK.to_owned(), home: HOME.to_owned(), scratch: "/tmp".to_owned() }
+    }
+}
+
+impl Places {
+    /// A path below the work folder or the home, as users write it, where it really is.
+    #[must_use]
+    pub fn locate(&self, path: &str) -> String {
+        for (usual, real) in [(WORK, &self.work), (HOME, &self.home)] {
+            if let Some(rest) = path.strip_prefix(usual).filter(|rest| rest.is_empty() || rest.starts_with('/')) {
+                return format!("{real}{rest}");
+            }
+        }
+        path.to_owned()
+    }
 }
 
 /// A command to run: words, never a string for a shell to take apart.
@@ -106,6 +138,11 @@ pub trait Machine: Send + Sync {
     /// # Errors
     /// `guest_failed` when it is not there, the sink's own, or the connection was lost.
     async fn fetch(&self, path: &str, sink: Sink<'_>) -> Result<()>;
+
+    /// Where the workspace's folders are for its commands.
+    fn places(&self) -> Places {
+        Places::default()
+    }
 
     /// How a person or program gets in without us. Commands run as `user` and start in `workdir`.
     fn transport(&self, user: &str, workdir: &str) -> Transport;

@@ -26,7 +26,9 @@ mod walls;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use agent_workspace_contract::{ErrorCode, FailedItem, KeptItem, Plan, RemovedItem, WorkspaceStatus};
+use agent_workspace_contract::{
+    ErrorCode, FailedItem, Isolation as Walls, KeptItem, Plan, RemovedItem, WorkspaceStatus,
+};
 use async_trait::async_trait;
 use hyper::Method;
 use serde_json::json;
@@ -35,8 +37,8 @@ use self::container::{Inspected, Listed};
 use self::engine::Engine;
 use self::labels::LABEL_WORKSPACE;
 use self::machine::DockerMachine;
-use crate::backend::examination::Examination;
-use crate::backend::survey::{Cleared, Leaving, Sizes, Survey};
+use crate::backend::examination::Examined;
+use crate::backend::survey::{Cleared, Kind, Leaving, Sizes, Survey};
 use crate::backend::{Backend, Confirmed, Created, Purpose, Removal, Spec, View, Workspace};
 use crate::error::{Error, Result};
 use crate::host::Host;
@@ -44,7 +46,7 @@ use crate::machine::Machine;
 use crate::output::Progress;
 use crate::phase::Phases;
 use crate::undo::Outcome;
-use crate::workspace::{ImageRef, Prefix, WorkspaceName};
+use crate::workspace::{ImageRef, Isolation, Prefix, WorkspaceName};
 
 /// Seconds between SIGTERM and SIGKILL when stopping.
 const GRACE: u32 = 10;
@@ -138,11 +140,30 @@ impl Docker {
 #[async_trait]
 impl Backend for Docker {
     fn name(&self) -> &'static str {
-        "docker"
+        crate::backend::DOCKER
     }
 
     fn check_shared(&self, folder: &Path) -> Result<()> {
         shared::check(folder, self.engine.endpoint(), &self.sockets)
+    }
+
+    fn unit(&self) -> Kind {
+        Kind::Container
+    }
+
+    fn image(&self, spec: &Spec) -> String {
+        spec.image.as_str().to_owned()
+    }
+
+    fn walls(&self, spec: &Spec) -> Walls {
+        match spec.isolation {
+            Isolation::Strict => Walls::Strict,
+            _ => Walls::Standard,
+        }
+    }
+
+    fn bring_out(&self, workspace: &str) -> String {
+        format!("docker cp {workspace}:/work .")
     }
 
     async fn list(&self) -> Result<Vec<Workspace>> {
@@ -272,8 +293,8 @@ impl Backend for Docker {
         Ok(found.into_iter().next().map(|container| container.into_workspace().name))
     }
 
-    async fn examine(&self, image: &ImageRef) -> Examination {
-        self.examined(image).await
+    async fn examine(&self, image: &ImageRef) -> Examined {
+        Examined::Engine(self.examined(image).await)
     }
 
     async fn survey(&self) -> Result<Survey> {

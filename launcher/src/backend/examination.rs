@@ -1,9 +1,33 @@
 //! What a backend says of itself to `doctor`: facts, each asked for by itself, so that one that fails hides no other.
 
 use crate::backend::survey::Survey;
-use crate::error::Result;
+use crate::error::{Error, Result};
 
-/// Everything that is asked. `engine` failing means that nothing after it was asked.
+/// What a backend says, by what it is.
+#[derive(Debug)]
+pub enum Examined {
+    /// An engine, and what it has.
+    Engine(Examination),
+    /// This machine.
+    Machine(MachineFacts),
+}
+
+/// What workspaces need of this machine.
+#[derive(Debug)]
+pub struct MachineFacts {
+    /// The folder they are in.
+    pub place: String,
+    /// Why they cannot be there, if so.
+    pub unusable: Option<Error>,
+    /// What walls them off, or why nothing does.
+    pub walls: Result<String>,
+    /// What is free where they are.
+    pub free: Option<u64>,
+    /// What nothing uses.
+    pub survey: Result<Survey>,
+}
+
+/// Everything that is asked of an engine. `engine` failing means that nothing after it was asked.
 #[derive(Debug)]
 pub struct Examination {
     /// Where workspaces live, and where that was said.

@@ -12,6 +12,8 @@ pub enum Kind {
     Container,
     /// A volume.
     Volume,
+    /// A folder of this machine.
+    Folder,
 }
 
 impl Kind {
@@ -20,6 +22,7 @@ impl Kind {
         match self {
             Self::Container => "container",
             Self::Volume => "volume",
+            Self::Folder => "folder",
         }
     }
 }
@@ -33,8 +36,10 @@ pub enum Reason {
     NeverStarted,
     /// Its create was cut off between the start and the end.
     HalfMade,
-    /// No container mounts it.
+    /// No container mounts it; or its workspace was removed and it was kept.
     Unused,
+    /// Its removal was cut off.
+    HalfRemoved,
 }
 
 impl Reason {
@@ -45,6 +50,7 @@ impl Reason {
             Self::NeverStarted => "never_started",
             Self::HalfMade => "half_made",
             Self::Unused => "unused",
+            Self::HalfRemoved => "half_removed",
         }
     }
 }
@@ -66,6 +72,13 @@ pub struct Leaving {
     pub create_id: Option<String>,
     /// Why it is one.
     pub reason: Reason,
+}
+
+impl Leaving {
+    /// Whether it is what a workspace has left for the next one of its name, with work in it perhaps.
+    pub fn is_storage(&self) -> bool {
+        self.reason == Reason::Unused
+    }
 }
 
 /// Everything of ours that is no workspace in use, as far as it can be told from outside.

@@ -6,7 +6,7 @@ use agent_workspace_contract::{
 };
 use semver::{Version, VersionReq};
 
-use crate::backend::BACKENDS;
+use crate::backend::{BACKENDS, HOST};
 use crate::capabilities::{VERSION, names};
 use crate::cli;
 use crate::error::{Error, Result, usage};
@@ -15,7 +15,8 @@ use crate::error::{Error, Result, usage};
 pub fn run() -> CapabilitiesReport {
     let commands = names_in(&cli::tree()).into_iter().map(|name| (name, CommandSummary { json: true })).collect();
     let backends = BACKENDS.iter().enumerate().map(|(place, name)| {
-        ((*name).to_owned(), BackendSummary { isolation: "container".to_owned(), default: place == 0 })
+        let isolation = if *name == HOST { "process" } else { "container" };
+        ((*name).to_owned(), BackendSummary { isolation: isolation.to_owned(), default: place == 0 })
     });
     let errors = ErrorCode::ALL.iter().map(|code| {
         let summary = ErrorSummary {

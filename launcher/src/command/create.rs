@@ -8,7 +8,7 @@ pub mod secrets;
 use std::path::Path;
 use std::sync::Arc;
 
-use agent_workspace_contract::{CreateReport, ErrorCode, TunnelReport, WorkspaceStatus};
+use agent_workspace_contract::{CreateReport, ErrorCode, Isolation as Walls, TunnelReport, WorkspaceStatus};
 
 pub use self::args::{Args, CloneRequest, IfExists, Request};
 pub(in crate::command) use self::args::{clone_path, default_host, read_repo, resolve_image};
@@ -23,7 +23,7 @@ use crate::host;
 use crate::output::warning;
 use crate::phase::Phase;
 use crate::undo::Outcome;
-use crate::workspace::{Prefix, RepoSpec, TunnelName, WorkspaceName, name};
+use crate::workspace::{Isolation, Prefix, RepoSpec, TunnelName, WorkspaceName, name};
 
 /// How often a name made of the time is made anew when another create was faster.
 const NAME_TRIES: i64 = 60;
@@ -102,7 +102,7 @@ pub async fn run(app: &App, request: Request) -> Result<CreateReport> {
     let cloned = clone.is_some();
     let mut path = workspace.path.clone().unwrap_or_else(|| WORK.to_owned());
     if let Some(clone) = clone {
-        path.clone_from(&spec.path);
+        path = workspace.places.locate(&spec.path);
         clone_into(app, &workspace, &spec, clone).await?;
     }
     credentials::keep(app, &workspace, created.new, setup_git).await?;
@@ -126,7 +126,7 @@ pub async fn run(app: &App, request: Request) -> Result<CreateReport> {
         // What was asked for is there when it was cloned or just made; else what the workspace was made with.
         repo: if cloned || created.new { repo.map(|repo| repo.slug()) } else { None }.or(workspace.repo),
         path,
-        image: workspace.image.unwrap_or_else(|| spec.image.as_str().to_owned()),
+        image: workspace.image.unwrap_or_else(|| app.backend.image(&spec)),
         isolation: workspace.isolation,
         secrets: secrets::report(workspace.secrets.as_ref(), codex_profile),
         backend: app.backend.name().to_owned(),
@@ -268,7 +268,8 @@ fn differences(workspace: &Workspace, spec: &Spec) -> Vec<String> {
     compare("--memory", bytes(wanted.memory), bytes(there.memory));
     compare("network", wanted.network, there.network);
     // What is really there, which an engine may have made lower than it was recorded.
-    let wanted_isolation = (!spec.default_isolation).then(|| spec.isolation.as_str().to_owned());
+    let is_met = spec.default_isolation || is_met(spec.isolation, workspace.isolation);
+    let wanted_isolation = (!is_met).then(|| spec.isolation.as_str().to_owned());
     compare("isolation", wanted_isolation, Some(workspace.isolation.as_str().to_owned()));
     if let (Some(wanted), None) = (&spec.repo, &workspace.repo) {
         found.push(format!("repository {wanted} was asked for; {name} was made without one, and lists none"));
@@ -285,6 +286,15 @@ fn differences(workspace: &Workspace, spec: &Spec) -> Vec<String> {
     }
     found.extend(secrets::differences(workspace, spec));
     found
+}
+
+/// Whether walls are those that were asked for.
+fn is_met(wanted: Isolation, there: Walls) -> bool {
+    match wanted {
+        Isolation::Standard | Isolation::Require => matches!(there, Walls::Standard | Walls::Process),
+        Isolation::Strict => there == Walls::Strict,
+        Isolation::None => there == Walls::None,
+    }
 }
 
 async fn clone_into(app: &App, workspace: &Workspace, spec: &Spec, request: CloneRequest) -> Result<()> {
@@ -304,7 +314,8 @@ async fn clone_into(app: &App, workspace: &Workspace, spec: &Spec, request: Clon
     }
     let finished = workspace.create_id.clone().filter(|_| workspace.made_by_us);
     let id = spec.create_id.clone();
-    let clone = Clone { repo, dest: spec.path.clone(), git_ref, submodules, token, id, finished };
+    let dest = workspace.places.locate(&spec.path);
+    let clone = Clone { repo, dest, git_ref, submodules, token, id, finished };
     // In a workspace or on volumes that were there, only our half clone goes.
     let (to_abort, dest, id) = (Arc::clone(&machine), clone.dest.clone(), clone.id.clone());
     app.undo.register(format!("a half clone in {}", workspace.name), move || async move {
@@ -379,8 +390,9 @@ mod tests {
             mounts: Vec::new(),
             image_id: None,
             recorded: None,
-            isolation: agent_workspace_contract::Isolation::Unknown,
+            isolation: Walls::Unknown,
             secrets: None,
+            places: crate::machine::Places::default(),
             problems: Vec::new(),
         };
         let found = differences(&workspace, &wanted);

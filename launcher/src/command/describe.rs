@@ -1,10 +1,10 @@
 //! `describe`: one workspace and how to enter it.
 
-use agent_workspace_contract::DescribeReport;
+use agent_workspace_contract::{DescribeReport, ErrorCode};
 
-use crate::backend::WORK;
+use crate::backend::{self, WORK};
 use crate::command::{App, Target, create};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::host::Host;
 use crate::workspace::{WorkspaceName, resources};
 
@@ -13,7 +13,7 @@ use crate::workspace::{WorkspaceName, resources};
 pub struct Args {
     /// The workspace
     #[command(flatten)]
-    target: Target,
+    pub target: Target,
     /// User that the transport enters as, a name or UID[:GID]; by default the workspace's own
     #[arg(long, value_name = "USER")]
     user: Option<String>,
@@ -40,6 +40,11 @@ impl Args {
     /// `usage`, `invalid_name`, `invalid_environment`, `unsupported`.
     pub fn resolve(self, host: &Host) -> Result<Request> {
         let Self { target, user, workdir } = self;
+        if user.is_some() && backend::choose(target.backend.as_deref(), host)? == backend::HOST {
+            return Err(Error::new(ErrorCode::Unsupported, "a workspace of this machine has one user")
+                .detail("flag", "--user")
+                .hint("leave --user out"));
+        }
         Ok(Request {
             name: target.resolve(host)?,
             user: user.map(|user| resources::user(&user)).transpose()?,

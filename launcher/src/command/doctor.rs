@@ -7,9 +7,13 @@ mod environment;
 mod fix;
 mod image;
 mod leftovers;
+mod machine;
+
+use std::sync::Arc;
 
 use agent_workspace_contract::{Check, CheckStatus, DoctorReport, SCHEMA_VERSION};
 
+use crate::backend::examination::Examined;
 use crate::backend::{self, Backend};
 use crate::capabilities::VERSION;
 use crate::command::create;
@@ -20,7 +24,7 @@ use crate::workspace::{ImageRef, Prefix};
 /// Flags of `doctor`.
 #[derive(clap::Args, Debug)]
 pub struct Args {
-    /// Where workspaces live: docker
+    /// Where workspaces live: docker or host
     #[arg(long, value_name = "BACKEND")]
     backend: Option<String>,
 }
@@ -28,6 +32,8 @@ pub struct Args {
 /// What can be said without the backend, and what the backend is to be asked.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Request {
+    /// Where workspaces live.
+    pub backend: &'static str,
     /// What names begin with; the built-in prefix where what is set is none.
     pub prefix: Prefix,
     /// The image of new workspaces; the built-in one where what is set is none.
@@ -47,12 +53,15 @@ impl Args {
     /// `unsupported` for a backend that was typed.
     pub fn resolve(self, host: &Host) -> Result<Request> {
         let Self { backend } = self;
-        if backend.is_some() {
-            backend::choose(backend.as_deref(), host)?;
-        }
+        // What is wrong in the environment is a finding, and does not keep the others from being made.
+        let backend = match backend {
+            Some(backend) => backend::choose(Some(&backend), host)?,
+            None => backend::choose(None, host).unwrap_or(backend::DOCKER),
+        };
         let (prefix, prefix_check) = environment::of_prefix(host)?;
         let image = create::resolve_image(None, host).ok().flatten();
         Ok(Request {
+            backend,
             prefix,
             default_image: image.is_none(),
             image: image.unwrap_or_else(ImageRef::default_agent_image),
@@ -65,20 +74,25 @@ impl Args {
                 environment::of_variables(host),
                 prefix_check,
             ],
-            after: vec![environment::git(host)],
+            after: vec![environment::git(host, backend == backend::HOST)],
         })
     }
 }
 
 /// Makes every check. `opened` is the backend, or why there is none.
-pub async fn run(opened: Result<impl Backend>, request: Request) -> DoctorReport {
-    let Request { prefix: _, image, default_image, before, after } = request;
+pub async fn run(opened: Result<Arc<dyn Backend>>, request: Request) -> DoctorReport {
+    let Request { backend: _, prefix: _, image, default_image, before, after } = request;
     let examined = match opened {
         Ok(backend) => Ok(backend.examine(&image).await),
         Err(error) => Err(error),
     };
     let mut checks = before;
-    checks.extend(engine::of_backend(examined, &image, default_image, host::now().as_second()));
+    let now = host::now().as_second();
+    checks.extend(match examined {
+        Ok(Examined::Engine(examined)) => engine::of_backend(Ok(examined), &image, default_image, now),
+        Ok(Examined::Machine(facts)) => machine::of_machine(facts, now),
+        Err(error) => engine::of_backend(Err(error), &image, default_image, now),
+    });
     checks.extend(after);
     DoctorReport { healthy: checks.iter().all(|check| check.status != CheckStatus::Failed), checks }
 }

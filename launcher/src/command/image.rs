@@ -22,7 +22,7 @@ pub struct Args {
     tag: Option<String>,
     /// Where workspaces live: docker
     #[arg(long, value_name = "BACKEND")]
-    backend: Option<String>,
+    pub backend: Option<String>,
 }
 
 /// What is built from what.

@@ -10,9 +10,9 @@ use crate::host::Host;
 /// Flags of `ls`.
 #[derive(clap::Args, Debug)]
 pub struct Args {
-    /// Where workspaces live: docker
+    /// Where workspaces live: docker or host
     #[arg(long, value_name = "BACKEND")]
-    backend: Option<String>,
+    pub backend: Option<String>,
 }
 
 impl Args {

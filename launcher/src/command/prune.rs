@@ -7,8 +7,8 @@ use std::time::Duration;
 use agent_workspace_contract::{ErrorCode, LeftKept, LeftRemoved, LeftUnremoved, PruneReport, WorkspaceStatus};
 use futures_util::StreamExt;
 
-use crate::backend::survey::{self, Cleared, Kind, Leaving, Reason, Sizes};
-use crate::backend::{self, Confirmed, HOME, Purpose, View, WORK, Workspace};
+use crate::backend::survey::{self, Cleared, Leaving, Reason, Sizes};
+use crate::backend::{self, Confirmed, Purpose, View, Workspace};
 use crate::command::App;
 use crate::error::{Error, Result};
 use crate::guest::{finished, joined, unsaved_work};
@@ -31,9 +31,9 @@ pub struct Args {
     /// Remove also what holds unsaved work or cannot be looked into; never what is at work
     #[arg(long)]
     force: bool,
-    /// Where workspaces live: docker
+    /// Where workspaces live: docker or host
     #[arg(long, value_name = "BACKEND")]
-    backend: Option<String>,
+    pub backend: Option<String>,
 }
 
 /// What may be removed.
@@ -111,7 +111,7 @@ pub async fn run(app: &App, request: Request) -> Result<PruneReport> {
         };
         pruning.keep(&leaving, why);
     }
-    let (containers, volumes): (Vec<_>, Vec<_>) = due.into_iter().partition(|leaving| leaving.kind == Kind::Container);
+    let (containers, volumes): (Vec<_>, Vec<_>) = due.into_iter().partition(|leaving| !leaving.is_storage());
     let mut volumes_of: BTreeMap<String, Vec<Leaving>> = BTreeMap::new();
     for volume in volumes {
         volumes_of.entry(volume.workspace.clone()).or_default().push(volume);
@@ -159,7 +159,9 @@ async fn half_made(app: &App, candidates: Vec<Workspace>, now: i64, age: Duratio
 /// that cannot be asked counts as finished.
 async fn was_finished(app: &App, workspace: &Workspace) -> Result<bool> {
     let clone = workspace.path.as_ref().map(|path| format!("{path}/.git"));
-    for path in workspace.create_id.as_deref().map(finished::mark).into_iter().chain(clone) {
+    for path in
+        workspace.create_id.as_deref().map(|id| finished::mark(&workspace.places.home, id)).into_iter().chain(clone)
+    {
         match app.backend.holds(workspace, &path).await {
             Ok(false) => {}
             Err(error) if error.code() == ErrorCode::EngineUnavailable => return Err(error),
@@ -221,7 +223,7 @@ impl Pruning<'_> {
     /// Removes a workspace whose create was cut off after the start, when nobody has made anything of it.
     async fn half_made(&mut self, workspace: &Workspace) {
         let container = Leaving {
-            kind: Kind::Container,
+            kind: self.app.backend.unit(),
             id: workspace.id.clone(),
             name: workspace.name.clone(),
             workspace: workspace.name.clone(),
@@ -271,7 +273,7 @@ impl Pruning<'_> {
             Ok(Some(Ok(proof))) => {
                 let mut is_free = true;
                 for leaving in all {
-                    let is_container = leaving.kind == Kind::Container;
+                    let is_container = !leaving.is_storage();
                     if is_free {
                         let is_gone = self.clear(leaving, &proof).await;
                         is_free = is_gone || !is_container;
@@ -351,7 +353,10 @@ impl Pruning<'_> {
         let name = WorkspaceName::parse(workspace, &self.app.prefix)?;
         let names: Vec<String> = volumes.iter().map(|volume| volume.id.clone()).collect();
         match self.app.view_volumes(&name, &names, Purpose::Look).await? {
-            Some(view) => look(view, &[WORK, HOME]).await,
+            Some(view) => {
+                let places = view.machine.places();
+                look(view, &[&places.work, &places.home]).await
+            }
             None => Ok(Err("there is no agent image to look into it with: agent-workspace image build".to_owned())),
         }
     }

@@ -21,7 +21,7 @@ use crate::workspace::WorkspaceName;
 pub struct Args {
     /// The workspace
     #[command(flatten)]
-    target: Target,
+    pub target: Target,
     /// Keep the volumes, and with them every file
     #[arg(long, conflicts_with = "volumes")]
     keep_volumes: bool,
@@ -162,7 +162,7 @@ async fn secure(
     match app.view(workspace, purpose(into)).await {
         Ok(view) => Ok((through(app, view, name, folders, inside, force, into).await?, frozen)),
         Err(error) if error.code() == ErrorCode::EngineUnavailable => Err(error),
-        Err(error) if into.is_some() => Err(cannot_rescue(name, &error)),
+        Err(error) if into.is_some() => Err(cannot_rescue(app, name, &error)),
         Err(error) => Err(cannot_look(name, &error)),
     }
 }
@@ -244,8 +244,8 @@ fn cannot_look(workspace: &str, why: &Error) -> Error {
     because(error, why)
 }
 
-fn cannot_rescue(workspace: &str, why: &Error) -> Error {
-    why.causes().iter().fold(rescue::failed(workspace, why.message()), |error, cause| error.cause(cause.clone()))
+fn cannot_rescue(app: &App, workspace: &str, why: &Error) -> Error {
+    why.causes().iter().fold(rescue::failed(app, workspace, why.message()), |error, cause| error.cause(cause.clone()))
 }
 
 fn because(error: Error, why: &Error) -> Error {
@@ -289,7 +289,7 @@ async fn secure_volumes(
     let not_known = |why: Option<&Error>| {
         let message = format!("of workspace {workspace} only volumes are left, and what they hold is not known");
         if into.is_some() {
-            let error = rescue::failed(workspace, &message).hint(get_it_back.clone());
+            let error = rescue::failed(app, workspace, &message).hint(get_it_back.clone());
             return why.map_or(error.clone(), |why| because(error, why));
         }
         let unchecked = |volume: &String| json!({ "kind": "unchecked", "path": volume, "count": null });
@@ -305,7 +305,8 @@ async fn secure_volumes(
         Err(error) if error.code() == ErrorCode::EngineUnavailable => return Err(error),
         Err(error) => return Err(not_known(Some(&error))),
     };
-    let through = through(app, view, workspace, &[backend::WORK, backend::HOME], Vec::new(), force, into).await;
+    let places = view.machine.places();
+    let through = through(app, view, workspace, &[&places.work, &places.home], Vec::new(), force, into).await;
     through.map_err(|error| if error.code() == ErrorCode::UnsavedWork { error.hint(get_it_back) } else { error })
 }
 

@@ -15,7 +15,7 @@ use crate::workspace::{TunnelName, WorkspaceName};
 pub struct Args {
     /// The workspace
     #[command(flatten)]
-    target: Target,
+    pub target: Target,
     /// Name of the tunnel, 20 characters at most; by default made from the workspace's
     #[arg(long = "name", value_name = "TUNNEL", id = "tunnel_name")]
     tunnel_name: Option<String>,
@@ -102,7 +102,9 @@ pub async fn open(app: &App, workspace: &Workspace, name: &TunnelName, mode: Mod
     opened.map_err(|error| match error.code() {
         ErrorCode::TunnelFailed => {
             let exec = app.transport(workspace).exec.join(" ");
-            error.hint(format!("read its log: {exec} cat {}", guest::LOG)).detail("workspace", workspace.name.clone())
+            error
+                .hint(format!("read its log: {exec} cat {}", guest::log(&workspace.places)))
+                .detail("workspace", workspace.name.clone())
         }
         _ => error.detail("workspace", workspace.name.clone()),
     })
@@ -115,7 +117,7 @@ async fn open_or_find(app: &App, workspace: &Workspace, name: &TunnelName, mode:
         tunnel_name: running.name,
         detach: mode == Mode::Detached,
         already_running: running.before,
-        log_path: guest::LOG.to_owned(),
+        log_path: guest::log(&workspace.places),
         login: running.login,
     };
     let id = host::fresh_id()?;

@@ -124,7 +124,7 @@ fn check_running(running: guest::Running) {
         tunnel_name: running.name,
         detach: true,
         already_running: running.before,
-        log_path: guest::LOG.to_owned(),
+        log_path: guest::log(&crate::machine::Places::default()),
         login: running.login,
     };
     check_document(&report);

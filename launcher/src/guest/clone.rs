@@ -47,7 +47,7 @@ pub async fn run(machine: &dyn Machine, clone: &Clone, progress: &Progress) -> R
     let url = clone.repo.url();
     let git_ref = clone.git_ref.as_ref().map_or("", GitRef::as_str);
     let flag = |set: bool| if set { "yes" } else { "no" };
-    let finished = clone.finished.as_deref().map(finished::mark).unwrap_or_default();
+    let finished = clone.finished.as_deref().map(|id| finished::mark(&machine.places().home, id)).unwrap_or_default();
     let args = [
         &url,
         &clone.dest,

@@ -1,7 +1,6 @@
 //! Whether a create came to its end inside: the last of its steps that cannot simply be done again leaves a mark in the
 //! home, and what is still at work can be seen.
 
-use crate::backend::{HOME, WORK};
 use crate::error::Result;
 use crate::guest::{cut_off, failed, reported, run_short, said_all};
 use crate::machine::{Command, Machine, Output, Who};
@@ -16,8 +15,8 @@ const SEE_WHAT_IS_THERE: &str = "see what is in the workspace";
 
 /// The file that says that the workspace which the call of this id made is finished. It is on the home's volume, and its
 /// name says it all, so that nothing has to be run or read to know.
-pub fn mark(create_id: &str) -> String {
-    format!("{HOME}/.agents-env/finished-{create_id}")
+pub fn mark(home: &str, create_id: &str) -> String {
+    format!("{home}/.agents-env/finished-{create_id}")
 }
 
 /// Leaves the mark, for who is content with a workspace whose create was cut off.
@@ -26,7 +25,8 @@ pub fn mark(create_id: &str) -> String {
 /// `guest_failed`, or the machine's own.
 pub async fn set(machine: &dyn Machine, create_id: &str) -> Result<()> {
     let script = "mkdir -p \"${1%/*}\" && : >\"$1\"";
-    let output = run_short(machine, Command::script(script, &[&mark(create_id)]), MARK_FINISHED).await?;
+    let output =
+        run_short(machine, Command::script(script, &[&mark(&machine.places().home, create_id)]), MARK_FINISHED).await?;
     if output.status == 0 { Ok(()) } else { Err(failed(MARK_FINISHED, &output)) }
 }
 
@@ -48,7 +48,7 @@ pub async fn at_work(machine: &dyn Machine) -> Result<Option<String>> {
 /// # Errors
 /// `guest_failed` when it cannot be told, `engine_unavailable` when the answer was lost, or the machine's own.
 pub async fn first_file(machine: &dyn Machine) -> Result<Option<String>> {
-    let output = run_short(machine, Command::script(FIRST_FILE, &[WORK]), SEE_WHAT_IS_THERE).await?;
+    let output = run_short(machine, Command::script(FIRST_FILE, &[&machine.places().work]), SEE_WHAT_IS_THERE).await?;
     match output.status {
         0 => found(&output, "file", SEE_WHAT_IS_THERE),
         _ => Err(failed(SEE_WHAT_IS_THERE, &output)),

@@ -8,12 +8,15 @@ use crate::guest::{failed, run_short};
 use crate::machine::{Command, Machine};
 
 const SCRIPT: &str = include_str!("scripts/joined.sh");
-/// In no volume, so that it goes with the container.
-const MARKS: &str = "/tmp/.agent-workspace-joined";
 /// For messages.
 const COME_BACK: &str = "come back to the workspace";
 const ABANDONED: i64 = 81;
 const OTHERS: i64 = 82;
+
+/// Where the marks are: in no volume, so that they go with the container.
+fn marks(machine: &dyn Machine) -> String {
+    format!("{}/.agent-workspace-joined", machine.places().scratch)
+}
 
 /// Says that the call of this id counts on the workspace. Returns whether it may: `false` when its maker has given it
 /// up and is taking it back.
@@ -21,7 +24,7 @@ const OTHERS: i64 = 82;
 /// # Errors
 /// `guest_failed`, or the machine's own.
 pub async fn join(machine: &dyn Machine, id: &str) -> Result<bool> {
-    let output = run_short(machine, Command::script(SCRIPT, &["join", MARKS, id]), COME_BACK).await?;
+    let output = run_short(machine, Command::script(SCRIPT, &["join", &marks(machine), id]), COME_BACK).await?;
     match output.status {
         0 => Ok(true),
         ABANDONED => Ok(false),
@@ -34,7 +37,9 @@ pub async fn join(machine: &dyn Machine, id: &str) -> Result<bool> {
 /// # Errors
 /// The machine's own.
 pub async fn leave(machine: &dyn Machine, id: &str) -> Result<bool> {
-    match run_short(machine, Command::script(SCRIPT, &["leave", MARKS, id]), "leave the workspace to others").await {
+    match run_short(machine, Command::script(SCRIPT, &["leave", &marks(machine), id]), "leave the workspace to others")
+        .await
+    {
         Ok(output) => Ok(output.status == 0),
         // What is gone needs nobody to take it back.
         Err(error) if error.code() == ErrorCode::ContainerVanished => Ok(false),
@@ -45,7 +50,11 @@ pub async fn leave(machine: &dyn Machine, id: &str) -> Result<bool> {
 /// Says that the workspace's maker has failed. Returns whether others count on it, so that it must stay. One that
 /// cannot be asked counts nobody.
 pub async fn abandon(machine: &dyn Machine) -> bool {
-    let asked =
-        run_short(machine, Command::script(SCRIPT, &["abandon", MARKS, ""]), "see who counts on the workspace").await;
+    let asked = run_short(
+        machine,
+        Command::script(SCRIPT, &["abandon", &marks(machine), ""]),
+        "see who counts on the workspace",
+    )
+    .await;
     asked.is_ok_and(|output| output.status == OTHERS)
 }

@@ -14,17 +14,23 @@ use crate::output::Progress;
 pub const LIMIT: Duration = Duration::from_secs(1800);
 const SCRIPT: &str = include_str!("scripts/rescue.sh");
 const CANNOT: i64 = 80;
-/// Where it is packed; in no volume, as those cannot be written.
-const SCRATCH: &str = "/tmp/agent-workspace-rescue";
-/// The folder to fetch.
-pub const PACKED: &str = "/tmp/agent-workspace-rescue/out";
-/// What `PACKED` is called in its archive.
+/// What the folder to fetch is called in its archive.
 pub const ROOT: &str = "out";
+
+/// Where it is packed; in no volume, as those cannot be written.
+fn scratch(machine: &dyn Machine) -> String {
+    format!("{}/agent-workspace-rescue", machine.places().scratch)
+}
+
+/// The folder to fetch.
+pub fn packed(machine: &dyn Machine) -> String {
+    format!("{}/{ROOT}", scratch(machine))
+}
 
 /// What was packed.
 #[derive(Debug, PartialEq)]
 pub struct Packed {
-    /// What is in `PACKED`.
+    /// What is in the folder to fetch.
     pub items: Vec<RescuedItem>,
     /// Repositories that are among the files, all of each, as git could not read them.
     pub copied: Vec<String>,
@@ -36,8 +42,9 @@ pub struct Packed {
 /// `rescue_failed` when something cannot be packed or does not restore, `engine_unavailable` when the answer was lost,
 /// or the machine's own.
 pub async fn pack(machine: &dyn Machine, folders: &[&str], progress: &Progress) -> Result<Packed> {
-    let mut words = vec![SCRATCH];
-    words.extend(arguments(folders));
+    let (scratch, places) = (scratch(machine), machine.places());
+    let mut words = vec![scratch.as_str()];
+    words.extend(arguments(folders, &places));
     let mut lines = Lines::default();
     let mut listener = |bytes: &[u8]| {
         lines.feed(bytes, |line, _| progress.detail("rescue_progress", line));

@@ -4,7 +4,7 @@ use agent_workspace_contract::{ErrorCode, Login};
 
 use crate::error::{Error, Result};
 use crate::guest::{Lines, cut_off, failed, reported};
-use crate::machine::{Command, Machine};
+use crate::machine::{Command, Machine, Places};
 use crate::output::Progress;
 use crate::workspace::TunnelName;
 
@@ -13,7 +13,15 @@ const NO_CLI: i64 = 80;
 const DIED: i64 = 81;
 
 /// The tunnel's log inside the workspace.
-pub const LOG: &str = "/home/agent/.agents-env/logs/code-tunnel.log";
+pub fn log(places: &Places) -> String {
+    format!("{}/.agents-env/logs/code-tunnel.log", places.home)
+}
+
+/// The script for a step of a tunnel's life.
+fn step(machine: &dyn Machine, what: &str, name: &TunnelName, id: &str) -> Command {
+    let places = machine.places();
+    Command::script(SCRIPT, &[what, name.as_str(), &log(&places), id, &places.scratch])
+}
 
 /// A tunnel that runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,7 +64,7 @@ pub async fn foreground(
     terminal: bool,
     progress: &Progress,
 ) -> Result<()> {
-    let command = Command::script(SCRIPT, &["foreground", name.as_str(), LOG, id]);
+    let command = step(machine, "foreground", name, id);
     let status = if terminal {
         machine.attach(command).await?
     } else {
@@ -77,12 +85,13 @@ pub async fn foreground(
 /// # Errors
 /// The machine's own.
 pub async fn abort(machine: &dyn Machine, name: &TunnelName, id: &str) -> Result<bool> {
-    let output = machine.run(Command::script(SCRIPT, &["abort", name.as_str(), LOG, id]), &mut |_| {}).await?;
+    let output = machine.run(step(machine, "abort", name, id), &mut |_| {}).await?;
     Ok(reported(&output.stdout, "result") == Some("aborted"))
 }
 
 async fn ask(machine: &dyn Machine, what: &str, name: &TunnelName, id: &str) -> Result<Option<Running>> {
-    let output = machine.run(Command::script(SCRIPT, &[what, name.as_str(), LOG, id]), &mut |_| {}).await?;
+    let output = machine.run(step(machine, what, name, id), &mut |_| {}).await?;
+    let log_path = log(&machine.places());
     let log: Vec<String> =
         output.stdout.lines().filter_map(|line| line.strip_prefix("log ")).map(str::to_owned).collect();
     match output.status {
@@ -96,7 +105,7 @@ async fn ask(machine: &dyn Machine, what: &str, name: &TunnelName, id: &str) -> 
         DIED => {
             let tail: Vec<String> = log.iter().skip(log.len().saturating_sub(10)).cloned().collect();
             let error = Error::new(ErrorCode::TunnelFailed, "the tunnel process ended right after its start")
-                .detail("log_path", LOG)
+                .detail("log_path", log_path)
                 .detail("log", tail.clone());
             Err(tail.into_iter().fold(error, Error::cause))
         }

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use agent_workspace_contract::ErrorCode;
 
+use crate::backend::WORK;
 pub use crate::backend::is_elsewhere;
-use crate::backend::{HOME, WORK};
 use crate::error::{Error, Result};
 use crate::guest::{cut_off, failed, said_all};
-use crate::machine::{Command, Machine};
+use crate::machine::{Command, Machine, Places};
 
 const LIMIT: Duration = Duration::from_secs(60);
 const SCRIPT: &str = include_str!("scripts/unsaved_work.sh");
@@ -61,7 +61,8 @@ pub async fn find_inside(machine: &dyn Machine, folders: &[&str], secrets: Optio
 }
 
 async fn search(machine: &dyn Machine, folders: &[&str], seen_from: [&str; 2]) -> Result<Vec<Unsaved>> {
-    let mut args = arguments(folders);
+    let places = machine.places();
+    let mut args = arguments(folders, &places);
     args.splice(2..2, seen_from);
     let mut nobody = |_: &[u8]| {};
     let search = machine.run(Command::script(SCRIPT, &args), &mut nobody);
@@ -93,10 +94,11 @@ pub fn unchecked() -> Unsaved {
 }
 
 /// Folders as the scripts take them: the work folder or nothing, the home or nothing, the others.
-pub(super) fn arguments<'a>(folders: &[&'a str]) -> Vec<&'a str> {
-    let or_nothing = |wanted| if folders.contains(&wanted) { wanted } else { "" };
-    let others = folders.iter().copied().filter(|folder| ![WORK, HOME].contains(folder));
-    [or_nothing(WORK), or_nothing(HOME)].into_iter().chain(others).collect()
+pub(super) fn arguments<'a>(folders: &[&'a str], places: &Places) -> Vec<&'a str> {
+    let or_nothing = |wanted: &str| folders.iter().copied().find(|folder| *folder == wanted).unwrap_or_default();
+    let own = [places.work.as_str(), places.home.as_str()];
+    let others = folders.iter().copied().filter(|folder| !own.contains(folder));
+    own.map(or_nothing).into_iter().chain(others).collect()
 }
 
 /// A finding as the script says it. What is said in any other way is something that nobody knows to be saved.
@@ -114,12 +116,13 @@ fn parse(line: &str) -> Option<Unsaved> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::backend::HOME;
 
     #[test]
     fn folders_that_are_not_to_be_looked_at_leave_their_place_empty() {
-        assert_eq!(arguments(&[WORK, HOME]), [WORK, HOME]);
-        assert_eq!(arguments(&[HOME, "/srv/x"]), ["", HOME, "/srv/x"]);
-        assert_eq!(arguments(&["/srv/x"]), ["", "", "/srv/x"]);
+        assert_eq!(arguments(&[WORK, HOME], &Places::default()), [WORK, HOME]);
+        assert_eq!(arguments(&[HOME, "/srv/x"], &Places::default()), ["", HOME, "/srv/x"]);
+        assert_eq!(arguments(&["/srv/x"], &Places::default()), ["", "", "/srv/x"]);
     }
 
     #[test]

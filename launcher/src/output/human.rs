@@ -7,6 +7,7 @@ use agent_workspace_contract::{
 };
 use serde_json::json;
 
+use crate::backend::DOCKER;
 use crate::capabilities::VERSION;
 use crate::error::Error;
 use crate::workspace::resources::bytes_in_words;
@@ -63,11 +64,15 @@ fn enter_line(transport: &Transport) -> String {
 
 /// What a person does next in a workspace that is ready, a line each.
 pub(super) fn next_steps(report: &CreateReport) -> [String; 4] {
+    let backend = match report.backend.as_str() {
+        DOCKER => String::new(),
+        other => format!(" --backend {other}"),
+    };
     [
         "next:".to_owned(),
         format!("  enter it:  {}", enter_line(&report.transport)),
-        format!("  stop it:   agent-workspace stop {}", report.workspace),
-        format!("  remove it: agent-workspace rm {}", report.workspace),
+        format!("  stop it:   agent-workspace stop{backend} {}", report.workspace),
+        format!("  remove it: agent-workspace rm{backend} {}", report.workspace),
     ]
 }
 

@@ -12,6 +12,10 @@ pub enum Isolation {
     Standard,
     /// No more rights than its user's, a root that cannot be written, no network unless one is named
     Strict,
+    /// Standard, or nothing: fails where a workspace cannot be walled off
+    Require,
+    /// No walls at all; of this machine's folders alone, which have no others where bubblewrap does not work
+    None,
 }
 
 impl Isolation {
@@ -20,6 +24,8 @@ impl Isolation {
         match self {
             Self::Standard => "standard",
             Self::Strict => "strict",
+            Self::Require => "require",
+            Self::None => "none",
         }
     }
 }

@@ -11,6 +11,7 @@ use super::labels::{
 };
 use super::walls;
 use crate::backend::{Mounted, RecordedSpec, SECRET_DIR, Secrets, USER, WORK, Workspace, is_elsewhere};
+use crate::machine::Places;
 
 /// What we read of a container when asking for one. Everything optional: engines differ, and what is missing is null.
 #[derive(Debug, Default, Deserialize)]
@@ -193,6 +194,7 @@ fn workspace(
         recorded,
         isolation: Walls::Unknown,
         secrets: None,
+        places: Places::default(),
         problems: problems(&name, status, state),
         name,
     }

@@ -216,7 +216,7 @@ impl Docker {
                 }
                 self.clear_gently(&format!("/containers/{}?v=true", leaving.id), leaving).await
             }
-            (Kind::Container, _) => self.remove_container(&leaving.id, &leaving.name).await.map(removed),
+            (Kind::Container | Kind::Folder, _) => self.remove_container(&leaving.id, &leaving.name).await.map(removed),
         }
     }
 

@@ -18,7 +18,10 @@ pub(super) fn put_up(isolation: Isolation, config: HostConfig) -> HostConfig {
     let config = HostConfig { pids_limit: Some(PIDS_LIMIT), ..config };
     let names = |capabilities: &[&str]| Some(capabilities.iter().map(|name| (*name).to_owned()).collect());
     match isolation {
-        Isolation::Standard => HostConfig { cap_drop: names(&DROPPED), ..config },
+        // A container has walls always: what asks for some gets them, and what asks for none is refused before.
+        Isolation::Standard | Isolation::Require | Isolation::None => {
+            HostConfig { cap_drop: names(&DROPPED), ..config }
+        }
         Isolation::Strict => HostConfig {
             cap_drop: names(&[EVERY_CAPABILITY]),
             security_opt: names(&[NO_NEW_PRIVILEGES]),

@@ -46,7 +46,7 @@ pub struct Args {
     /// Print what would be made and in which steps, and touch nothing
     #[arg(long)]
     plan: bool,
-    /// Where workspaces live: docker
+    /// Where workspaces live: docker or host
     #[arg(long, value_name = "BACKEND")]
     backend: Option<String>,
 
@@ -164,6 +164,11 @@ impl Args {
         self.plan
     }
 
+    /// The backend that is named, if one is.
+    pub fn backend(&self) -> Option<String> {
+        self.backend.clone()
+    }
+
     /// Checks everything that needs no engine, in the order that the first launcher fixed.
     ///
     /// # Errors
@@ -231,13 +236,37 @@ impl Args {
                     .hint(format!("leave out {flag} or --no-clone")));
             }
         }
-        backend::choose(backend.as_deref(), host)?;
-        let image = resolve_image(image, host)?;
+        let on_host = backend::choose(backend.as_deref(), host)? == backend::HOST;
+        if on_host {
+            let containers = [
+                (image.is_some(), "--image"),
+                (no_pull, "--no-pull"),
+                (user.is_some(), "--user"),
+                (cpus.is_some(), "--cpus"),
+                (memory.is_some(), "--memory"),
+                (network.is_some(), "--network"),
+                (!label.is_empty(), "--label"),
+            ];
+            refuse_for_containers(containers)?;
+        }
+        // What is set for containers says nothing of folders.
+        let image = if on_host { None } else { resolve_image(image, host)? };
         let network = network.map(|network| resources::network(&network)).transpose()?;
         let default_isolation = isolation.is_none();
-        let isolation = isolation.unwrap_or_default();
+        let isolation = match isolation.unwrap_or_default() {
+            // A container is walled off always.
+            Isolation::Require if !on_host => Isolation::Standard,
+            Isolation::None if !on_host => {
+                return Err(Error::new(
+                    ErrorCode::Unsupported,
+                    "a container has walls always, and --isolation none no sense",
+                )
+                .hint("leave --isolation out, or use --backend host"));
+            }
+            isolation => isolation,
+        };
         if isolation == Isolation::Strict {
-            check_strict(network.as_deref(), !no_clone, tunnel.is_some())?;
+            check_strict(network.as_deref(), !no_clone, tunnel.is_some(), on_host)?;
         }
         let clone = repo.clone().filter(|_| !no_clone);
         let path = match (&dir, &clone) {
@@ -245,6 +274,10 @@ impl Args {
             (None, Some(repo)) => clone_path(repo),
             (None, None) => WORK.to_owned(),
         };
+        if on_host && backend::is_elsewhere(&path) {
+            return Err(usage(format!("{path} is outside what a workspace of this machine can write"))
+                .hint("clone below /work: --dir NAME"));
+        }
         let secrets = match secrets_dir.filter(|_| !no_secrets) {
             Some(dir) => Some(secrets::resolve(&dir, secrets_mount.as_deref(), secrets_readonly, host)?),
             None => None,
@@ -270,6 +303,11 @@ impl Args {
             no_secrets,
             clones: clone.is_some(),
         };
+        if spec.secrets.is_some() && isolation == Isolation::None {
+            return Err(
+                usage("--isolation none mounts nothing, and --secrets-dir needs a mount").hint("leave one of them out")
+            );
+        }
         secrets::check_beside(&spec, clone.is_some())?;
         let token = if clone.is_some() || setup_git { token(host)? } else { None };
         // Where the user said so, or where such tokens come from.
@@ -321,16 +359,32 @@ fn check_secrets(dir: bool, place: (bool, bool), none: bool, profile: bool) -> R
     Ok(())
 }
 
+/// Flags that say how a container is made. A workspace that is none would not be what was asked for.
+fn refuse_for_containers<const N: usize>(flags: [(bool, &str); N]) -> Result<()> {
+    match flags.into_iter().find(|(given, _)| *given) {
+        Some((_, flag)) => Err(Error::new(
+            ErrorCode::Unsupported,
+            format!("{flag} is for containers, and a workspace of this machine is none"),
+        )
+        .detail("flag", flag)
+        .hint(format!("leave {flag} out, or use --backend docker"))),
+        None => Ok(()),
+    }
+}
+
 /// What cannot be had behind strict walls.
-fn check_strict(network: Option<&str>, clones: bool, tunnel: bool) -> Result<()> {
+fn check_strict(network: Option<&str>, clones: bool, tunnel: bool, on_host: bool) -> Result<()> {
     if network == Some("host") {
         return Err(usage("--isolation strict and --network host contradict each other")
             .hint("name a network of the engine: --network bridge"));
     }
     let needs = if clones { "a clone needs" } else { "a tunnel needs" };
     if network.is_none() && (clones || tunnel) {
-        return Err(usage(format!("--isolation strict is without a network, and {needs} one"))
-            .hint("name one: --network bridge; or leave the clone out: --no-clone"));
+        return Err(usage(format!("--isolation strict is without a network, and {needs} one")).hint(if on_host {
+            "use --isolation require, or leave the clone out: --no-clone"
+        } else {
+            "name one: --network bridge; or leave the clone out: --no-clone"
+        }));
     }
     Ok(())
 }

@@ -1,14 +1,15 @@
 //! `create --plan`: what a create would make and do, without asking or touching anything.
 
-use agent_workspace_contract::{Isolation as Walls, PlanReport, PlannedStep};
+use agent_workspace_contract::{PlanReport, PlannedStep};
 
 use super::check_secrets;
 use super::credentials::SetupGit;
 use super::{CloneRequest, Request};
+use crate::backend::survey::Kind;
 use crate::command::{App, tunnel};
 use crate::error::Result;
 use crate::phase::{Phase, Phases};
-use crate::workspace::{GitRef, Isolation, RepoSpec};
+use crate::workspace::{GitRef, RepoSpec};
 
 /// Makes the plan of a request, with every check that `create` makes before its first call.
 ///
@@ -17,24 +18,21 @@ use crate::workspace::{GitRef, Isolation, RepoSpec};
 pub async fn run(app: &App, request: Request) -> Result<PlanReport> {
     check_secrets(app, &request.spec)?;
     let mut plan = app.backend.plan(&request.spec);
-    plan.steps = steps(&request, &app.phases);
+    plan.steps = steps(&request, &app.phases, app.backend.unit());
     plan.timeout_ms = app.phases.timeout().and_then(|timeout| u64::try_from(timeout.as_millis()).ok());
     Ok(PlanReport {
         workspace: request.spec.name.clone(),
         repo: request.repo.as_ref().map(RepoSpec::slug),
         path: request.spec.path.clone(),
-        image: request.spec.image.as_str().to_owned(),
-        isolation: match request.spec.isolation {
-            Isolation::Standard => Walls::Standard,
-            Isolation::Strict => Walls::Strict,
-        },
+        image: app.backend.image(&request.spec),
+        isolation: app.backend.walls(&request.spec),
         backend: app.backend.name().to_owned(),
         plan,
     })
 }
 
 /// Every step in its order, also those that happen only when something is missing.
-fn steps(request: &Request, phases: &Phases) -> Vec<PlannedStep> {
+fn steps(request: &Request, phases: &Phases, unit: Kind) -> Vec<PlannedStep> {
     let Request {
         name: _,
         name_is_made: _,
@@ -53,17 +51,22 @@ fn steps(request: &Request, phases: &Phases) -> Vec<PlannedStep> {
     };
     let image = spec.image.as_str();
     let mut steps = Vec::new();
-    if spec.fetch {
+    let is_container = unit == Kind::Container;
+    if spec.fetch && is_container {
         let build = if spec.default_image { ", or build it" } else { "" };
         steps.push(limited(Phase::Image, format!("if the engine does not have {image}: pull it{build}")));
     }
     let exists = if *fail_if_exists { "fail if it exists" } else { "come back to it if it exists" };
-    steps.push(limited(Phase::Create, format!("make the container {} and its volumes; {exists}", spec.name)));
+    let made = if is_container { "the container" } else { "the folder" };
+    let with = if is_container { " and its volumes" } else { "" };
+    steps.push(limited(Phase::Create, format!("make {made} {}{with}; {exists}", spec.name)));
     steps.push(limited(Phase::Start, "start it".to_owned()));
-    steps.push(limited(
-        Phase::Prepare,
-        "if the image is not made for workspaces, or a user was asked for: give its user the folders".to_owned(),
-    ));
+    if is_container {
+        steps.push(limited(
+            Phase::Prepare,
+            "if the image is not made for workspaces, or a user was asked for: give its user the folders".to_owned(),
+        ));
+    }
     steps.extend(clone.as_ref().map(|clone| limited(Phase::Clone, clone_sentence(clone, &spec.path))));
     steps.extend(setup_git.as_ref().map(|SetupGit { host, .. }| {
         limited(Phase::Credentials, format!("keep the token for {host} inside, for its user alone"))
@@ -105,7 +108,7 @@ mod tests {
         let Some(Verb::Create(args)) = Cli::try_parse_from(words).unwrap().command else { panic!("not create") };
         assert!(args.plan_only());
         let host = Host::fixed(&[], [("GH_TOKEN", "canary")]);
-        steps(&args.resolve(&host, true).unwrap(), &Phases::default())
+        steps(&args.resolve(&host, true).unwrap(), &Phases::default(), Kind::Container)
     }
 
     fn phases(steps: &[PlannedStep]) -> Vec<&str> {

@@ -60,7 +60,17 @@ pub(super) fn of_prefix(host: &Host) -> Result<(Prefix, Check)> {
     Ok((Prefix::parse(Prefix::DEFAULT)?, failed))
 }
 
-pub(super) fn git(host: &Host) -> Check {
+/// The check of git. `needed` is whether workspaces use this machine's.
+pub(super) fn git(host: &Host, needed: bool) -> Check {
+    if needed {
+        return match host.program("git") {
+            Some(path) => check("git", CheckStatus::Ok, format!("{} is there, and workspaces use it", path.display())),
+            None => Check {
+                fix: Some("sudo apt-get install git".to_owned()),
+                ..check("git", CheckStatus::Warning, "not on this machine, and workspaces clone with it".to_owned())
+            },
+        };
+    }
     let found = match host.program("git") {
         Some(path) => {
             format!("{} is there; the launcher does not need it, as workspaces have their own", path.display())
@@ -106,6 +116,8 @@ fn usable(variable: EnvVar, host: &Host) -> Result<()> {
         | EnvVar::DockerTlsVerify
         | EnvVar::DockerCertPath
         | EnvVar::XdgRuntimeDir
+        | EnvVar::StateDir
+        | EnvVar::XdgStateHome
         | EnvVar::Home => Ok(()),
     }
 }

@@ -8,13 +8,15 @@ use crate::backend::survey::{self, Kind, Reason, Survey};
 /// Counts what is old enough to go.
 pub(super) fn leftovers(survey: &Survey, now: i64) -> Check {
     let due = survey.leavings.iter().filter(|leaving| survey::is_due(leaving.made_at, now, survey::DEFAULT_AGE));
-    let mut counts = [0_usize; 4];
+    let mut counts = [0_usize; 6];
     for leaving in due {
         counts[match (leaving.kind, leaving.reason) {
             (Kind::Volume, _) if leaving.create_id.is_some() => 0,
             (Kind::Volume, _) => 1,
             (Kind::Container, Reason::Viewer) => 2,
             (Kind::Container, _) => 3,
+            (Kind::Folder, Reason::Unused) => 4,
+            (Kind::Folder, _) => 5,
         }] += 1;
     }
     let words = [
@@ -25,6 +27,8 @@ pub(super) fn leftovers(survey: &Survey, now: i64) -> Check {
         ),
         ("container that looked into a workspace", "containers that looked into workspaces"),
         ("container that was never started", "containers that were never started"),
+        ("folder of a workspace that was removed", "folders of workspaces that were removed"),
+        ("folder that a cut-off command has left", "folders that cut-off commands have left"),
     ];
     let said = |(count, (one, many)): (usize, (&str, &str))| match count {
         0 => None,

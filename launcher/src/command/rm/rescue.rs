@@ -8,7 +8,7 @@ use agent_workspace_contract::{ErrorCode, RescueReport};
 use crate::backend::Workspace;
 use crate::command::App;
 use crate::error::{Error, Result};
-use crate::guest::rescue::{self, LIMIT, PACKED, Packed, ROOT};
+use crate::guest::rescue::{self, LIMIT, Packed, ROOT};
 use crate::guest::unsaved_work::Unsaved;
 use crate::host::rescue_folder::{RescueFolder, RescueParent};
 use crate::machine::Machine;
@@ -37,15 +37,15 @@ impl Rescue<'_> {
     pub(super) async fn run(&self, app: &App, machine: &dyn Machine) -> Result<Option<RescueReport>> {
         let Self { workspace, folders, found, force, into } = *self;
         app.progress.step("rescue_started", &format!("packing the work in {workspace}"));
-        let late = || failed(workspace, &format!("it took more than {} minutes", LIMIT.as_secs() / 60));
+        let late = || failed(app, workspace, &format!("it took more than {} minutes", LIMIT.as_secs() / 60));
         let pack = rescue::pack(machine, folders, &app.progress);
         let packed = tokio::time::timeout(LIMIT, pack).await.map_err(|_| late())?;
-        let packed = packed.map_err(|error| advise(error, workspace))?;
+        let packed = packed.map_err(|error| advise(app, error, workspace))?;
         let left_out = rescue::left_out(found, &packed);
         if !left_out.is_empty() {
             let sentences: Vec<String> = left_out.iter().map(ToString::to_string).collect();
             if !force {
-                let error = failed(workspace, "what follows could not be packed");
+                let error = failed(app, workspace, "what follows could not be packed");
                 return Err(sentences.into_iter().fold(error, Error::cause));
             }
             app.progress.warn(warning("not_rescued", format!("this is not brought out: {}", sentences.join("; "))));
@@ -63,11 +63,12 @@ impl Rescue<'_> {
         app.progress.step("rescue_fetch_started", &line);
         folder.has_room(total)?;
         let mut receiver = folder.receiver(ROOT, &items);
+        let inside = rescue::packed(machine);
         let mut sink = |bytes: &[u8]| receiver.feed(bytes);
-        let fetched = tokio::time::timeout(LIMIT, machine.fetch(PACKED, &mut sink)).await.map_err(|_| late())?;
+        let fetched = tokio::time::timeout(LIMIT, machine.fetch(&inside, &mut sink)).await.map_err(|_| late())?;
         fetched.map_err(|error| match error.code() {
             ErrorCode::RescueFailed | ErrorCode::EngineUnavailable => error,
-            _ => super::cannot_rescue(workspace, &error),
+            _ => super::cannot_rescue(app, workspace, &error),
         })?;
         receiver.finish()?;
         app.progress.step("rescue_check_started", "reading them back");
@@ -76,7 +77,7 @@ impl Rescue<'_> {
         let items = report.items.clone();
         tokio::task::spawn_blocking(move || folder.prove(&items, &readme))
             .await
-            .map_err(|error| failed(workspace, &error.to_string()))??;
+            .map_err(|error| failed(app, workspace, &error.to_string()))??;
         Ok(Some(report))
     }
 }
@@ -121,24 +122,24 @@ impl Frozen {
 }
 
 /// Nothing is removed, for this reason.
-pub(super) fn failed(workspace: &str, why: &str) -> Error {
+pub(super) fn failed(app: &App, workspace: &str, why: &str) -> Error {
     Error::new(
         ErrorCode::RescueFailed,
         format!("not all work in {workspace} can be brought out, and nothing is removed"),
     )
     .cause(why)
     .detail("workspace", workspace)
-    .hint(bring_it_out(workspace))
+    .hint(bring_it_out(app, workspace))
 }
 
 /// An error of packing, with what a person does instead.
-fn advise(error: Error, workspace: &str) -> Error {
+fn advise(app: &App, error: Error, workspace: &str) -> Error {
     match error.code() {
-        ErrorCode::RescueFailed => error.hint(bring_it_out(workspace)),
+        ErrorCode::RescueFailed => error.hint(bring_it_out(app, workspace)),
         _ => error,
     }
 }
 
-fn bring_it_out(workspace: &str) -> String {
-    format!("bring it out yourself, for example: docker cp {workspace}:/work .")
+fn bring_it_out(app: &App, workspace: &str) -> String {
+    format!("bring it out yourself, for example: {}", app.backend.bring_out(workspace))
 }

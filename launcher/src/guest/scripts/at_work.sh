@@ -8,7 +8,7 @@ for process in /proc/[0-9]*; do
   case $words in
     # Gone by now, or ended and not yet waited for.
     '') continue ;;
-    *"trap 'exit 0' TERM INT; while :; do sleep 86400"* | 'sleep 86400 ') continue ;;
+    *"trap 'exit 0' TERM INT; while :; do sleep 86400"* | 'sleep 86400 ' | 'sleep infinity ') continue ;;
   esac
   program=${words%% *}
   printf 'runs=%s\n' "${program##*/}"

@@ -1,11 +1,11 @@
 # The VS Code tunnel of a workspace: one process, found by what runs and not by what a file says.
-# $1 look|start|foreground|abort  $2 name  $3 log  $4 id of the call
+# $1 look|start|foreground|abort  $2 name  $3 log  $4 id of the call  $5 folder for what calls leave one another
 # Prints name=, before=yes|no and the log's end as `log ` lines. Exits with 80 without the CLI, 81 when it died.
 set -u
-mode=$1 name=$2 log=$3
+mode=$1 name=$2 log=$3 scratch=$5
 # The numbers of this call's processes, for ending them when it is interrupted. In no volume. They stay when it ends, as
 # its answer may be lost; the next start removes them.
-marks=/tmp/.agent-workspace-tunnel-
+marks=$scratch/.agent-workspace-tunnel-
 mine=$marks$4
 
 # Sets live_name to that of the tunnel that runs: `code tunnel` itself, or a script of that name under its shell.
@@ -13,6 +13,10 @@ find_live() {
   for folder in /proc/[0-9]*; do
     words=$(tr '\0' '\n' <"$folder/cmdline" 2>/dev/null) || continue
     case $words in *code*tunnel*) ;; *) continue ;; esac
+    # Where nothing but this mark tells a workspace's processes from others.
+    if [ -n "${AGENT_WORKSPACE_ID:-}" ]; then
+      tr '\0' '\n' <"$folder/environ" 2>/dev/null | grep -qx "AGENT_WORKSPACE_ID=$AGENT_WORKSPACE_ID" || continue
+    fi
     place=0 program='' is_tunnel=no before='' live_name=unknown
     while IFS= read -r word; do
       place=$((place + 1))
@@ -80,7 +84,7 @@ esac
 
 mkdir -p "${log%/*}" || exit 1
 # Two starts at once must not make two processes. The lock goes with whoever holds it, however that ends.
-exec 8>>/tmp/.agent-workspace-tunnel.lock || exit 1
+exec 8>>"$scratch"/.agent-workspace-tunnel.lock || exit 1
 ! command -v flock >/dev/null 2>&1 || flock 8
 
 if find_live; then

@@ -1,0 +1,172 @@
+//! The walls, from inside: what is there, what can be written, who can be reached.
+
+use agent_workspace_tests::Launcher;
+use agent_workspace_tests::place::{GitHost, Place};
+
+#[test]
+fn nothing_of_the_caller_is_inside() {
+    let Some(place) = Place::walled("walls") else { return };
+    let secret = place.folder().join("secret");
+    std::fs::write(&secret, "canary").expect("a file");
+    let socket = place.folder().join("engine.sock");
+    let _listener = std::os::unix::net::UnixListener::bind(&socket).expect("a file");
+    let made = place.launcher(["create", "--no-clone", "--name", "walls"]).env("GH_TOKEN", "canary-of-a-token").json();
+    let made = made.run().expect(0).document();
+    let cannot = |what: &str| {
+        let ran = Place::inside(&made, what);
+        assert_ne!(ran.code, 0, "{what}: {}", ran.stdout);
+    };
+    for path in [
+        secret.to_str().expect("text"),
+        socket.to_str().expect("text"),
+        "/root",
+        "/etc/shadow",
+        "/etc/ssh",
+        "/sys/kernel",
+    ] {
+        cannot(&format!("ls -d \"{path}\""));
+    }
+    for path in ["/run/docker.sock", "/var/run/docker.sock", "/run/systemd", "/run/user", "/run/dbus"] {
+        cannot(&format!("ls -d {path}"));
+    }
+    // Other workspaces, and what is written down of its own.
+    place.create("other");
+    cannot(&format!("ls -d \"{}\"", place.state().display()));
+    let listed = Place::inside(&made, "ls /home; ls -A /run; ls /proc | grep -c '^[0-9]'").expect(0).stdout;
+    let mut lines = listed.lines();
+    assert_eq!(lines.next(), Some("agent"));
+    assert!(
+        lines.next().expect("as documented").parse::<u32>().expect("as documented") < 10,
+        "processes of others are seen: {listed}"
+    );
+    // Neither does anything that runs inside show the caller's environment.
+    let everything = Place::inside(&made, "cat /proc/[0-9]*/environ /etc/agent-workspace/environment; env").stdout;
+    assert!(!everything.contains("canary") && !everything.contains("AGENT_WORKSPACE_STATE_DIR"), "{everything}");
+}
+
+#[test]
+fn only_its_own_folders_can_be_written_and_no_rights_be_had() {
+    let Some(place) = Place::walled("what can be written") else { return };
+    let made = place.create("writes");
+    for path in ["/work/x", "/home/agent/x", "/tmp/x", "/dev/shm/x"] {
+        Place::does(&made, &format!("touch {path}"));
+    }
+    for path in ["/x", "/etc/x", "/etc/passwd", "/usr/x", "/bin/x", "/run/x", "/dev/x", "/var/x", "/home/x", "/proc/x"]
+    {
+        assert_ne!(Place::inside(&made, &format!("echo x >>{path}")).code, 0, "{path} can be written");
+    }
+    let status =
+        Place::inside(&made, "grep -E '^(CapInh|CapPrm|CapEff|CapAmb|NoNewPrivs)' /proc/self/status").expect(0);
+    let expected =
+        "CapInh:0000000000000000 CapPrm:0000000000000000 CapEff:0000000000000000 CapAmb:0000000000000000 NoNewPrivs:1";
+    assert_eq!(status.stdout.replace('\t', "").lines().collect::<Vec<_>>().join(" "), expected);
+    for what in ["mount -t tmpfs x /work", "mount -o remount,rw /usr", "umount /usr", "chown 0 /work/x", "kill -9 1"] {
+        let ran = Place::inside(&made, &format!("{what} && [ \"{what}\" != 'kill -9 1' ]"));
+        assert_ne!(ran.code, 0, "{what}");
+    }
+    // It is still there.
+    Place::does(&made, "true");
+}
+
+#[test]
+fn what_the_workspace_puts_on_its_path_is_not_run_on_the_way_in() {
+    let Some(place) = Place::walled("the way in") else { return };
+    let made = place.create("path");
+    let plant = "mkdir -p ~/.local/bin; for name in nsenter setpriv env sh setsid; do printf '#!/bin/sh\\ntouch /work/was-run\\n' >~/.local/bin/$name; chmod +x ~/.local/bin/$name; done";
+    Place::does(&made, plant);
+    let words = made
+        .at("/transport/exec")
+        .as_array()
+        .expect("as documented")
+        .iter()
+        .map(|word| word.as_str().expect("as documented"));
+    let words: Vec<_> = words.collect();
+    let mut command = std::process::Command::new(words[0]);
+    command.args(&words[1..]).args(["/bin/ls", "/work"]);
+    let ran = agent_workspace_tests::live::run_with_input(&mut command, "").expect(0);
+    assert_eq!(ran.stdout, "");
+}
+
+#[test]
+fn strict_walls_have_no_network_and_refuse_what_needs_one() {
+    let Some(place) = Place::walled("strict walls") else { return };
+    let made = place.document(["create", "--no-clone", "--name", "strict", "--isolation", "strict"], 0);
+    assert_eq!(made.text("/isolation"), "strict");
+    assert_eq!(Place::inside(&made, "grep -c : /proc/net/dev").expect(0).stdout, "1\n");
+    assert_eq!(Place::inside(&made, "ls /sys/class/net 2>/dev/null; true").stdout, "");
+    place.document(["stop", "strict"], 0);
+    place.document(["start", "strict"], 0);
+    assert_eq!(Place::inside(&made, "grep -c : /proc/net/dev").expect(0).stdout, "1\n");
+    let clone = place.document(["create", "o/r", "--name", "x", "--isolation", "strict"], 2);
+    assert_eq!(clone.error_code(), "usage");
+}
+
+#[test]
+fn walls_that_are_required_are_there_or_nothing_is() {
+    let place = Place::new();
+    // Without bubblewrap on the path there is nothing to put them up with.
+    let bare = place.folder().join("bare");
+    std::fs::create_dir(&bare).expect("a file");
+    let create = |isolation: &str| {
+        let args = ["create", "--no-clone", "--name", "x", "--isolation", isolation];
+        place.launcher(args).env("PATH", bare.clone()).json().run()
+    };
+    for isolation in ["require", "strict"] {
+        let document = create(isolation).expect(9).document();
+        assert_eq!(document.error_code(), "unsupported");
+        assert!(document.text("/error/hint").contains("sudo apt-get install bubblewrap"));
+    }
+    assert!(!place.state().exists(), "what is refused leaves nothing");
+    if let Some(place) = Place::walled("walls that are required") {
+        let made = place.document(["create", "--no-clone", "--name", "x", "--isolation", "require"], 0);
+        assert_eq!(made.text("/isolation"), "process");
+        assert_eq!(made.at("/warnings").to_string(), "[]");
+        let again = place.document(["create", "--no-clone", "--name", "x", "--isolation", "strict"], 0);
+        assert_eq!(again.text("/warnings/0/code"), "spec_differs");
+    }
+}
+
+#[test]
+fn secrets_are_shared_as_asked_and_in_no_argument_or_environment() {
+    let Some(place) = Place::walled("secrets") else { return };
+    let secrets = place.folder().join("secrets");
+    std::fs::create_dir(&secrets).expect("a file");
+    std::fs::write(secrets.join("file"), "a secret").expect("a file");
+    let create =
+        |name: &str| place.launcher(["create", "--no-clone", "--name", name]).arg("--secrets-dir").arg(&secrets).json();
+    let made = create("writes").run().expect(0).document();
+    let mount = made.text("/secrets/mount");
+    assert_eq!(made.text("/secrets/dir"), secrets.to_str().expect("text"));
+    let script = format!("cat {mount}/file; [ \"$CODEX_SECRET_DIR\" = {mount} ] && echo new >{mount}/new");
+    assert_eq!(Place::inside(&made, &script).expect(0).stdout, "a secret");
+    assert!(secrets.join("new").exists());
+    let made = create("reads").arg("--secrets-readonly").run().expect(0).document();
+    assert_ne!(Place::inside(&made, &format!("echo x >{mount}/file")).code, 0);
+    for name in ["writes", "reads"] {
+        // What is mounted is not the workspace's, and does not go with it.
+        place.document(["rm", name], 0);
+    }
+    assert!(secrets.join("file").exists());
+    let own = place.launcher(["create", "--no-clone", "--name", "x"]).arg("--secrets-dir").arg(place.state()).json();
+    std::fs::create_dir_all(place.state()).expect("a file");
+    assert_eq!(own.run().expect(2).document().error_code(), "invalid_secrets");
+}
+
+#[test]
+fn a_token_is_in_no_argument_environment_or_file_while_it_is_used_and_afterwards() {
+    let Some(place) = Place::walled("the canary") else { return };
+    let host = GitHost::new(&place, true);
+    let canary = format!("canary-{}", std::process::id());
+    let create: Launcher = host.trusted(&place, place.launcher(["create", &host.repository(), "--name", "canary"]));
+    let mut child = create.env("GH_TOKEN", canary.clone()).json().spawn();
+    agent_workspace_tests::live::until("the clone is under way", || {
+        host.asked().iter().any(|path| path.contains("/objects/"))
+    });
+    let own = format!("{} environ", child.id());
+    let found: Vec<_> = Place::processes(&canary).into_iter().filter(|said| !said.starts_with(&own)).collect();
+    assert_eq!(found, Vec::<String>::new());
+    let _ = rustix::process::kill_process(rustix::process::Pid::from_child(&child), rustix::process::Signal::INT);
+    assert_eq!(child.wait().expect("a process").code(), Some(130));
+    assert_eq!(Place::processes(&canary), Vec::<String>::new());
+    assert_eq!(place.entries(), Vec::<String>::new(), "what was interrupted leaves nothing");
+}
