@@ -252,6 +252,16 @@ impl Args {
             (None, Some(repo)) => clone_path(repo),
             (None, None) => WORK.to_owned(),
         };
+        // Before --env-file, which may name the same pipe.
+        let token = match (clone.is_some() || setup_git, token_stdin) {
+            (true, true) => Some(piped_token(host)?),
+            (true, false) => token(host)?,
+            (false, true) => {
+                return Err(usage("--token-stdin is for a clone or --setup-git, and there is neither")
+                    .hint("add --setup-git, or leave --token-stdin out"));
+            }
+            (false, false) => None,
+        };
         let secrets = match secrets_dir.filter(|_| !no_secrets) {
             Some(dir) => Some(secrets::resolve(&dir, secrets_mount.as_deref(), secrets_readonly, host)?),
             None => None,
@@ -278,15 +288,6 @@ impl Args {
             clones: clone.is_some(),
         };
         secrets::check_beside(&spec, clone.is_some())?;
-        let token = match (clone.is_some() || setup_git, token_stdin) {
-            (true, true) => Some(piped_token(host)?),
-            (true, false) => token(host)?,
-            (false, true) => {
-                return Err(usage("--token-stdin is for a clone or --setup-git, and there is neither")
-                    .hint("add --setup-git, or leave --token-stdin out"));
-            }
-            (false, false) => None,
-        };
         // Where the user said so, or where such tokens come from.
         let repo_host = repo.as_ref().map_or(default_host.as_str(), RepoSpec::host);
         let expected = [default_host.as_str(), "github.com"].contains(&repo_host);
