@@ -61,6 +61,7 @@ capabilities! {
     SecretsReadonlyFlag = "secrets-readonly-flag", "`create --secrets-readonly` mounts secrets so that the workspace cannot change them";
     CodexProfileV1 = "codex-profile-v1", "`create --codex-profile` applies a profile of the secrets, or fails";
     SetupGitV1 = "setup-git-v1", "`create --setup-git` keeps a git credential for one host in the workspace, or fails";
+    TokenStdinFlag = "token-stdin-flag", "`create --token-stdin` reads the token from stdin, so that it is in no environment";
     RmRescueV1 = "rm-rescue-v1", "`rm --rescue DIR` brings unsaved work out, proves that it restores, and then removes";
     ParseRepoCommand = "parse-repo-command", "`parse-repo` reads a repository by the rules of `create`, without an engine";
     TransportOptionsV1 = "transport-options-v1", "`describe --user --workdir` gives the transport of that user and folder";

@@ -55,6 +55,7 @@ fn present(capability: Capability) -> bool {
         | Capability::SecretsReadonlyFlag
         | Capability::CodexProfileV1
         | Capability::SetupGitV1
+        | Capability::TokenStdinFlag
         | Capability::RmRescueV1
         | Capability::ParseRepoCommand
         | Capability::TransportOptionsV1

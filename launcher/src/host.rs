@@ -7,7 +7,7 @@ pub mod untar;
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Read};
 use std::path::{Path, PathBuf};
 
 use agent_workspace_contract::{EnvVar, ErrorCode};
@@ -23,6 +23,8 @@ pub struct Host {
     stdin_terminal: bool,
     stdout_terminal: bool,
     stderr_terminal: bool,
+    #[cfg(any(test, feature = "fuzzing"))]
+    piped: Option<Vec<u8>>,
 }
 
 impl Host {
@@ -36,6 +38,8 @@ impl Host {
             stdin_terminal: std::io::stdin().is_terminal(),
             stdout_terminal: std::io::stdout().is_terminal(),
             stderr_terminal: std::io::stderr().is_terminal(),
+            #[cfg(any(test, feature = "fuzzing"))]
+            piped: None,
         }
     }
 
@@ -46,8 +50,17 @@ impl Host {
             args: std::iter::once("agent-workspace").chain(args.iter().copied()).map(OsString::from).collect(),
             env: env.into_iter().map(|(name, value)| (name.into(), value.into())).collect(),
             cwd: PathBuf::from("/somewhere"),
+            piped: Some(Vec::new()),
             ..Self::default()
         }
+    }
+
+    /// The same with something on stdin.
+    #[cfg(test)]
+    #[must_use]
+    pub fn piped(mut self, bytes: &[u8]) -> Self {
+        self.piped = Some(bytes.to_owned());
+        self
     }
 
     /// The arguments, the program's own name first.
@@ -105,6 +118,25 @@ impl Host {
     /// Whether a person can type and read here: stdin and stdout are terminals.
     pub fn interactive(&self) -> bool {
         self.stdin_terminal && self.stdout_terminal
+    }
+
+    /// Whether stdin is a terminal.
+    pub fn stdin_terminal(&self) -> bool {
+        self.stdin_terminal
+    }
+
+    /// What there is on stdin to its end, but no more than so many bytes.
+    ///
+    /// # Errors
+    /// What the system says of reading it.
+    pub fn stdin(&self, limit: usize) -> std::io::Result<Vec<u8>> {
+        #[cfg(any(test, feature = "fuzzing"))]
+        if let Some(piped) = &self.piped {
+            return Ok(piped.iter().copied().take(limit).collect());
+        }
+        let mut bytes = Vec::new();
+        std::io::stdin().lock().take(limit as u64).read_to_end(&mut bytes)?;
+        Ok(bytes)
     }
 
     /// Whether stdout is a terminal.

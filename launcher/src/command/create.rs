@@ -309,7 +309,7 @@ async fn clone_into(app: &App, workspace: &Workspace, spec: &Spec, request: Clon
     if token_elsewhere {
         app.progress.warn(warning(
             "token_elsewhere",
-            format!("the token of GH_TOKEN or GITHUB_TOKEN is for {} if it asks; say --host or GITHUB_HOST if that is meant", repo.host()),
+            format!("the token is for {} if it asks; say --host or GITHUB_HOST if that is meant", repo.host()),
         ));
     }
     let finished = workspace.create_id.clone().filter(|_| workspace.made_by_us);

@@ -98,6 +98,7 @@ impl Recorder {
             return self.gate();
         }
         let reads = self.list("reads").any(|word| word == first || word == self.tool);
+        let reads = reads || self.argv.iter().any(|word| word == "--token-stdin");
         let stdin = if reads || self.tool == "guest" { Some(read_stdin()?) } else { None };
         self.record(&self.argv, stdin.as_deref())?;
         let mut answer = match self.tool.as_str() {

@@ -60,7 +60,11 @@ fn show(call: &Value, tokens: &BTreeMap<String, String>, folders: &BTreeMap<Stri
         let bytes: Vec<u8> = (0..stdin.len() / 2)
             .map(|at| u8::from_str_radix(&stdin[at * 2..at * 2 + 2], 16).expect("hexadecimal digits"))
             .collect();
-        shown += &read(&bytes);
+        let line = String::from_utf8_lossy(&bytes);
+        shown += &match line.strip_suffix('\n').and_then(|line| tokens.get(line)) {
+            Some(name) => format!(" < {{token.{name}}}"),
+            None => read(&bytes),
+        };
     }
     shown
 }

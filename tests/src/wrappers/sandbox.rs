@@ -366,7 +366,7 @@ impl Sandbox {
         let flags = std::fs::read_to_string(self.wrappers().join("share/value-flags")).unwrap_or_default();
         let flags: Vec<&str> = flags.lines().filter_map(|line| line.strip_prefix("create ")).collect();
         let world = json!({
-            "real": Launcher::binary(), "guest": self.path("world/guest"), "scripts": self.wrappers().join("share/guest"),
+            "real": Launcher::binary(), "guest": self.path("world/guest"), "scripts": self.wrappers().join("guest"),
             "workspaces": workspaces, "answers": answers, "gh": gh, "value_flags": flags,
             "probe": if scenario.probe_fails { "fails" } else { "works" }, "created": !scenario.comes_back,
             "missing": scenario.missing, "version": scenario.version.as_deref().unwrap_or("0.2.0"), "reads": scenario.reads,

@@ -181,6 +181,8 @@ fn the_token_is_nowhere_whatever_command_is_given_it() {
     search.once(&search.creating(Image::Agent, store), 0);
     search.drive(&search.creating(Image::Agent, store), 0);
     search.once(&search.creating(Image::Agent, "--no-clone --name store --setup-git --host other.test"), 0);
+    let piped = search.creating(Image::Agent, &format!("{store} --token-stdin")).stdin(format!("{}\n", search.token));
+    search.once(&piped.env("GH_TOKEN", "").env("GITHUB_TOKEN", ""), 0);
     let tools =
         format!("acme/private --name tools --setup-git --secrets-dir {dir} --codex-profile work --tunnel-detach");
     search.once(&search.creating(Image::Tools, &tools), 0);

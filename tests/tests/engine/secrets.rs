@@ -42,6 +42,27 @@ fn a_token_reaches_the_clone_and_nothing_else() {
 }
 
 #[test]
+fn a_token_from_stdin_wins_over_the_environment_and_reaches_the_clone_and_what_keeps_it() {
+    let engine = Engine::start();
+    engine.answers(Script::GitAuth, Reply::says("with=store\n"));
+    let launcher = engine.launcher(CREATE).arg("--setup-git").arg("--token-stdin").stdin(format!("{CANARY}\n"));
+    let ran = launcher.env("GH_TOKEN", "ghp_of_the_environment").run();
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert_eq!(searched(&engine, &ran, "--token-stdin"), 2);
+    assert!(engine.requests().iter().all(|request| !String::from_utf8_lossy(&request.stdin).contains("environment")));
+}
+
+#[test]
+fn where_no_token_comes_on_stdin_nothing_is_asked_of_the_engine() {
+    for stdin in ["", "\n"] {
+        let engine = Engine::start();
+        let ran = engine.launcher(CREATE).arg("--token-stdin").env("GH_TOKEN", CANARY).stdin(stdin).run();
+        assert_eq!((ran.code, searched(&engine, &ran, "--token-stdin")), (6, 0), "{}", ran.stderr);
+        assert_eq!(engine.calls(), [""; 0]);
+    }
+}
+
+#[test]
 fn a_token_that_is_kept_goes_to_what_keeps_it_and_nowhere_else() {
     for flags in [&[][..], &["--output=json"], &["--log-format=json"]] {
         for reply in [

@@ -119,3 +119,62 @@ fn an_answer_that_nobody_takes_takes_the_workspace_back() {
     assert_eq!(status.code(), Some(1));
     assert_eq!((place.entries(), runs(&place)), (Vec::new(), Vec::new()));
 }
+
+#[test]
+fn commands_that_are_killed_in_the_middle_are_done_by_the_next_ones() {
+    let Some(place) = Place::walled("commands killed in the middle") else { return };
+    let made = place.create("middle");
+    for step in 0..10_u64 {
+        for verb in ["stop", "start"] {
+            let child = place.launcher([verb, "middle"]).json().spawn();
+            std::thread::sleep(std::time::Duration::from_millis(step * 12));
+            send(&child, Signal::KILL);
+            let _ = Ran::of(child);
+        }
+        place.document(["start", "middle"], 0);
+        Place::does(&made, "true");
+        let held = runs(&place).iter().filter(|said| said.contains("cmdline")).count();
+        assert_eq!(held, 2, "one holder and the first process inside: {:?}", runs(&place));
+    }
+    for step in 0..10_u64 {
+        place.create("gone");
+        let child = place.launcher(["rm", "gone"]).json().spawn();
+        std::thread::sleep(std::time::Duration::from_millis(step * 12));
+        send(&child, Signal::KILL);
+        let _ = Ran::of(child);
+        place.document(["rm", "gone", "--if-exists"], 0);
+        assert_eq!(place.document(["ls"], 0).at("/workspaces").as_array().map(Vec::len), Some(1));
+    }
+    place.document(["prune", "--older-than", "0"], 0);
+    assert_eq!(place.entries(), ["agent-ws-middle"]);
+}
+
+#[test]
+fn many_commands_at_once_on_one_name_leave_a_whole_workspace_or_none() {
+    let Some(place) = Place::walled("many commands at once") else { return };
+    for _ in 0..3 {
+        let create = || place.launcher(["create", "--no-clone", "--name", "busy"]).json();
+        let commands = [
+            create(),
+            place.launcher(["rm", "--if-exists", "busy"]).json(),
+            create(),
+            place.launcher(["ls"]).json(),
+            place.launcher(["stop", "busy"]).json(),
+            place.launcher(["start", "busy"]).json(),
+            place.launcher(["rm", "--if-exists", "busy"]).json(),
+            create(),
+        ];
+        let running: Vec<_> = commands.iter().map(Launcher::spawn).collect();
+        for child in running {
+            // Whoever comes too late or too early is told so, in a document.
+            let ran = Ran::of(child);
+            assert!([0, 3, 4].contains(&ran.code), "{}: {}", ran.code, ran.stdout);
+            let _ = ran.document();
+        }
+        let made = place.create("busy");
+        Place::does(&made, "true");
+        assert_eq!(place.entries(), ["agent-ws-busy"]);
+        place.document(["rm", "busy"], 0);
+        assert_eq!((place.entries(), runs(&place)), (Vec::new(), Vec::new()));
+    }
+}

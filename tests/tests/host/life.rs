@@ -1,5 +1,6 @@
 //! A workspace's life: made, entered, stopped, started, removed.
 
+use agent_workspace_tests::live::Terminal;
 use agent_workspace_tests::place::{GitHost, Place};
 
 #[test]
@@ -127,6 +128,33 @@ fn words_go_in_and_statuses_come_out_as_they_are() {
 }
 
 #[test]
+fn on_a_terminal_the_way_in_gives_one_and_hands_words_keys_and_the_status_on() {
+    let Some(place) = Place::walled("a terminal") else { return };
+    let made = place.create("terminal");
+    let words = made.at("/transport/tty").as_array().expect("words").iter().map(|word| word.as_str().expect("a word"));
+    let words: Vec<_> = words.collect();
+    let script = "tty; stty size; printf '<%s>' \"$@\"; read -r line; echo \"heard $line\"; trap 'echo caught; exit 7' INT; while :; do sleep 0.1; done";
+    let odd = ["it's", "a  b", "$HOME", "two\nlines"];
+    let mut command = std::process::Command::new(words[0]);
+    command
+        .args(&words[1..])
+        .args(["sh", "-c", script, "sh"])
+        .args(odd)
+        .env("PATH", "/usr/bin:/bin")
+        .env("TERM", "vt100");
+    let mut terminal = Terminal::run(&command);
+    terminal.wait_for("/dev/pts/");
+    terminal.wait_for("24 80");
+    terminal.wait_for("<it's><a  b><$HOME><two\r\nlines>");
+    terminal.types(b"typed\r");
+    terminal.wait_for("heard typed");
+    terminal.types(b"\x03");
+    terminal.wait_for("caught");
+    assert_eq!(terminal.end().code(), Some(7));
+    assert!(terminal.is_as_before());
+}
+
+#[test]
 fn a_tunnel_in_the_background_is_found_again_and_ends_with_its_workspace() {
     let Some(place) = Place::walled("a tunnel") else { return };
     let made = place.create("tunnel");
@@ -142,4 +170,18 @@ fn a_tunnel_in_the_background_is_found_again_and_ends_with_its_workspace() {
     assert!(Place::inside(&made, &format!("cat {}", opened.text("/log_path"))).expect(0).stdout.contains("vscode.dev"));
     place.document(["rm", "--force", "tunnel"], 0);
     assert_eq!(Place::processes("sleep 987654"), Vec::<String>::new());
+}
+
+#[test]
+fn a_tunnel_in_front_has_the_terminal_and_ends_with_it() {
+    let Some(place) = Place::walled("a tunnel in front") else { return };
+    let made = place.create("front");
+    let code = "mkdir -p ~/.local/bin && printf '#!/bin/sh\\necho tunnel of \"$4\"; while :; do sleep 0.1; done\\n' >~/.local/bin/code && chmod +x ~/.local/bin/code";
+    Place::does(&made, code);
+    let mut terminal = Terminal::run(&place.launcher(["tunnel", "front"]).command());
+    terminal.wait_for("tunnel of front");
+    terminal.types(b"\x03");
+    assert_eq!(terminal.end().code(), Some(0), "{}", terminal.shown());
+    assert!(terminal.is_as_before());
+    assert_eq!(Place::inside(&made, "grep -l code /proc/[0-9]*/comm").stdout, "");
 }

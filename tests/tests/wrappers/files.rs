@@ -334,17 +334,9 @@ fn what_bash_3_does_not_have_is_recognised() {
 
 #[test]
 fn nothing_in_the_wrappers_is_of_bytes_that_a_shell_may_misread() {
-    for folder in [
-        "bash",
-        "bash/parts",
-        "powershell",
-        "powershell/parts",
-        "share",
-        "share/guest",
-        "share/help",
-        "zsh",
-        "zsh/parts",
-    ] {
+    for folder in
+        ["bash", "bash/parts", "guest", "powershell", "powershell/parts", "share", "share/help", "zsh", "zsh/parts"]
+    {
         for name in names(&format!("wrappers/{folder}")) {
             let path = root().join("wrappers").join(folder).join(&name);
             if path.is_dir() {

@@ -50,7 +50,7 @@ impl Inside {
 
     /// Runs a guest script.
     fn run(&self, script: &str, words: &[&str], stdin: &str) -> Ran {
-        run_with_input(self.command(&share(&format!("guest/{script}.sh"))).args(words), stdin)
+        run_with_input(self.command(&shared(&format!("guest/{script}.sh"))).args(words), stdin)
     }
 
     /// Runs lines of shell, which must succeed.
@@ -61,8 +61,8 @@ impl Inside {
     }
 }
 
-fn share(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the project").join("wrappers/share").join(name)
+fn shared(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the project").join("wrappers").join(name)
 }
 
 #[test]
@@ -108,7 +108,7 @@ fn a_clone_that_is_interrupted_leaves_nothing() {
     inside.sh(
         "mkdir bin && printf '#!/bin/sh\\nmkdir -p \"$5\"; touch begun; exec sleep 60\\n' >bin/git && chmod +x bin/git",
     );
-    let mut command = inside.command(&share("guest/clone_repo.sh"));
+    let mut command = inside.command(&shared("guest/clone_repo.sh"));
     command
         .args(["https://git.test/a/b.git", "target"])
         .env("PATH", format!("{}:/usr/bin:/bin", inside.path("bin").display()));
@@ -166,7 +166,7 @@ fn a_snapshot_is_marked_when_it_was_unpacked() {
     assert_ne!(inside.run("config_snapshot", &["unpack"], "this is no archive").code, 0);
     assert_eq!(inside.run("config_snapshot", &["state"], "").expect(0).stdout, "none\n");
     inside.sh("mkdir -p from/app home/.config/app && echo new >from/app/file && echo kept >home/.config/app/other");
-    inside.sh(&format!("tar -C from -cf - ./app/file | sh '{}' unpack", share("guest/config_snapshot.sh").display()));
+    inside.sh(&format!("tar -C from -cf - ./app/file | sh '{}' unpack", shared("guest/config_snapshot.sh").display()));
     assert_eq!(inside.sh("cd home/.config/app && cat file other"), "new\nkept\n");
     // Who sent it has not said yet that this is all.
     assert_eq!(inside.run("config_snapshot", &["state"], "").expect(0).stdout, "none\n");
@@ -181,7 +181,7 @@ fn a_snapshot_is_marked_when_it_was_unpacked() {
 fn a_snapshot_leaves_gits_settings_of_the_workspace_beside_those_of_the_host() {
     let inside = Inside::new();
     inside.sh("rm home/.gitconfig && mkdir -p from/git && printf '[user]\\n\\tname = host\\n' >from/git/config");
-    let unpack = format!("tar -C from -cf - ./git | sh '{}' unpack", share("guest/config_snapshot.sh").display());
+    let unpack = format!("tar -C from -cf - ./git | sh '{}' unpack", shared("guest/config_snapshot.sh").display());
     inside.sh(&unpack);
     inside.sh("git config --global core.editor mine");
     inside.sh(&unpack);
@@ -345,7 +345,7 @@ fn a_key_is_imported_trusted_and_asks_where_it_runs() {
     let make = "gpg --batch --quiet --passphrase '' --quick-generate-key 'Ada <ada@git.test>' ed25519 sign never";
     let _ = gpg(&homes[0], make, "").expect(0);
     let key = gpg(&homes[0], "gpg --batch --armor --export-secret-keys -- ada@git.test", "").expect(0).stdout;
-    let import = format!("sh '{}' ada@git.test", share("guest/gpg_import.sh").display());
+    let import = format!("sh '{}' ada@git.test", shared("guest/gpg_import.sh").display());
     let ran = gpg(&homes[1], &import, &key);
     let settings = std::fs::read_to_string(homes[1].join("gpg.conf")).unwrap_or_default();
     let _ = ran.expect(0);
@@ -373,7 +373,7 @@ fn a_key_is_imported_trusted_and_asks_where_it_runs() {
 fn the_remote_shell_of_rsync_goes_the_way_that_it_is_told() {
     let inside = Inside::new();
     let run = |quoting: &str, words: &[&str]| {
-        let mut command = inside.command(&share("rsh.sh"));
+        let mut command = inside.command(&shared("share/rsh.sh"));
         command.args(words).env("AGENT_WORKSPACE_RSH", "printf\n<%s>\nthe way\n-x");
         if !quoting.is_empty() {
             command.env("AGENT_WORKSPACE_RSH_QUOTING", quoting);

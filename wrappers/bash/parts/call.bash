@@ -39,6 +39,6 @@ __agent_workspace_call_tunnel() {
 # takes_value COMMAND FLAG: whether the launcher's flag takes the next word.
 __agent_workspace_takes_value() {
     local REPLY newline=$'\n'
-    __agent_workspace_shared value-flags || return
+    __agent_workspace_shared share/value-flags || return
     [[ $newline$REPLY$newline == *"$newline$1 $2$newline"* ]]
 }

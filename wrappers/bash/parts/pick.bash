@@ -103,7 +103,7 @@ __agent_workspace_inside() {
     command ${way[@]+"${way[@]}"} "$@"
 }
 
-# guest SCRIPT ARGUMENT...: runs share/guest/SCRIPT.sh in the workspace. stdin is the script's.
+# guest SCRIPT ARGUMENT...: runs guest/SCRIPT.sh in the workspace. stdin is the script's.
 __agent_workspace_guest() {
     local script=$1 REPLY
     shift

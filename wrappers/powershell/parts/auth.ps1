@@ -108,7 +108,7 @@ function Invoke-AwXAuthGithub {
     $chosen = Get-AwXAuthMode $Mode
     $gitHost = Get-AwXGitHost $Named
     $launcher = Get-AwXLauncher
-    Assert-AwXCapability $launcher @('output-json', 'describe-json', 'create-plan', 'setup-git-v1')
+    Assert-AwXCapability $launcher @('output-json', 'describe-json', 'create-plan', 'setup-git-v1', 'token-stdin-flag')
     $name = Select-AwXWorkspace $launcher $Names
     $document = Get-AwXDescription $launcher $name @()
     $full = [string] (Get-AwXField $document '/workspace/workspace')

@@ -48,7 +48,7 @@ function Invoke-AwXCallTunnel {
 # Whether the launcher's flag takes the next word.
 function Test-AwXTakesValue {
     param([string] $Command, [string] $Flag)
-    foreach ($line in (Get-AwXShared 'value-flags').Split("`n")) {
+    foreach ($line in (Get-AwXShared 'share/value-flags').Split("`n")) {
         if ($line.TrimEnd("`r") -ceq "$Command $Flag") {
             return $true
         }

@@ -1,5 +1,5 @@
 # Which token a workspace gets: decided once, used for the clone and kept in the workspace alike.
-# A token is never a variable of its own, as tracing shows those; it is in the environment of the program that is to have it.
+# A token is never a variable of its own, as tracing shows those; it goes over the stdin of the program that is to have it.
 
 # What takes the environment's tokens away. gh prefers them to its own, each kind for some hosts.
 function Get-AwXNoTokens {
@@ -21,38 +21,36 @@ function Get-AwXKeyring {
     return ConvertTo-AwXText (Invoke-AwXProcess -File $gh -Words $words -Environment $environment -Capture -NoInput -NoErrors).Bytes
 }
 
-# The token, in the environment that the launcher is to have, and where it is from: Environment and Source (gh, env or
-# none). With a repository, auto takes gh's token only when it can see that. The mode only-keyring is for hosts that the
-# environment's token is not meant for.
+# The token and where it is from: Token ('' for none) and Source (gh, env or none). With a repository, auto takes gh's
+# token only when it can see that. The mode only-keyring is for hosts that the environment's token is not meant for.
 function Select-AwXToken {
     param([string] $Mode, [string] $GitHost, [string] $Repository)
-    $none = @{ Environment = (Get-AwXNoTokens); Source = 'none' }
+    $none = @{ Token = ''; Source = 'none' }
     if ($Mode -ceq 'none') {
         return $none
     }
     $chosen = $none
     if ($Mode -cne 'env') {
-        $found = @{ GH_TOKEN = (Get-AwXKeyring $GitHost); GITHUB_TOKEN = '' }
-        if ($found['GH_TOKEN'] -ne '') {
-            $chosen = @{ Environment = $found; Source = 'gh' }
+        $found = @{ Token = (Get-AwXKeyring $GitHost); Source = 'gh' }
+        if ($found['Token'] -ne '') {
+            $chosen = $found
         }
     }
     if (($Mode -ceq 'auto') -and ($chosen['Source'] -ceq 'gh') -and ($Repository -ne '')) {
         $words = @('api', '--hostname', $GitHost, "repos/$Repository", '--silent')
         $environment = Get-AwXNoTokens
-        $environment['GH_TOKEN'] = $chosen['Environment']['GH_TOKEN']
         $probe = Invoke-AwXProcess -File (Find-AwXProgram 'gh') -Words $words -Environment $environment -Capture -NoInput -NoErrors
         if ($probe.Code -ne 0) {
             $chosen = $none
         }
     }
     if (($chosen['Source'] -ceq 'none') -and ($Mode -cne 'only-keyring')) {
-        $found = @{ GH_TOKEN = (Get-AwXVariable 'GH_TOKEN'); GITHUB_TOKEN = '' }
-        if ($found['GH_TOKEN'] -eq '') {
-            $found['GH_TOKEN'] = Get-AwXVariable 'GITHUB_TOKEN'
+        $found = @{ Token = (Get-AwXVariable 'GH_TOKEN'); Source = 'env' }
+        if ($found['Token'] -eq '') {
+            $found['Token'] = Get-AwXVariable 'GITHUB_TOKEN'
         }
-        if ($found['GH_TOKEN'] -ne '') {
-            $chosen = @{ Environment = $found; Source = 'env' }
+        if ($found['Token'] -ne '') {
+            $chosen = $found
             if (($Mode -ceq 'gh') -or ($Mode -ceq 'keyring')) {
                 Write-AwXWarning "gh has no token for $GitHost, so that of the environment is used"
             }
@@ -61,7 +59,17 @@ function Select-AwXToken {
     return $chosen
 }
 
-# The launcher's create, with the token in its environment alone. Setup says that --setup-git is among the words already.
+# A program's output with the token on its stdin and no token in its environment. The result is that of Invoke-AwXProcess.
+function Invoke-AwXWithToken {
+    param([string] $Launcher, [string[]] $Words, [System.Collections.IDictionary] $Chosen)
+    if ($Chosen['Source'] -ceq 'none') {
+        return Invoke-AwXProcess -File $Launcher -Words $Words -Environment (Get-AwXNoTokens) -Capture
+    }
+    $options = @{ File = $Launcher; Words = $Words; Environment = (Get-AwXNoTokens); Capture = $true }
+    return Invoke-AwXProcess @options -Bytes ([System.Text.Encoding]::UTF8.GetBytes($Chosen['Token'] + "`n"))
+}
+
+# The launcher's create, with the token that is chosen. Setup says that --setup-git is among the words already.
 # The result is that of Invoke-AwXProcess.
 function Invoke-AwXCreateWithToken {
     param([string] $Launcher, [string] $Mode, [string] $GitHost, [string] $Repository, [string[]] $Words, [bool] $Setup)
@@ -71,14 +79,15 @@ function Invoke-AwXCreateWithToken {
         $all.Add($word)
     }
     if ($chosen['Source'] -cne 'none') {
-        Assert-AwXCapability $Launcher @('setup-git-v1')
+        Assert-AwXCapability $Launcher @('setup-git-v1', 'token-stdin-flag')
         if (-not $Setup) {
             $all.Add('--setup-git')
         }
+        $all.Add('--token-stdin')
     }
     $all.Add('--output')
     $all.Add('json')
-    return Invoke-AwXProcess -File $Launcher -Words $all -Environment $chosen['Environment'] -Capture
+    return Invoke-AwXWithToken $Launcher $all $chosen
 }
 
 # The launcher's create must mean this workspace by its name. It puts a prefix before a name that has another one, and would
@@ -123,8 +132,8 @@ function Save-AwXToken {
         Stop-AwXWith 6 "there is no token for $GitHost" "gh auth login --hostname $GitHost, or set GH_TOKEN"
     }
     Assert-AwXSame $Launcher $Full
-    $words = @('create', '--no-clone', '--name', $Full, '--setup-git', '--host', $GitHost, '--output', 'json')
-    $kept = Invoke-AwXProcess -File $Launcher -Words $words -Environment $chosen['Environment'] -Capture -NoInput
+    $words = @('create', '--no-clone', '--name', $Full, '--setup-git', '--host', $GitHost, '--token-stdin', '--output', 'json')
+    $kept = Invoke-AwXWithToken $Launcher $words $chosen
     if ($kept.Code -ne 0) {
         Stop-AwX $kept.Code
     }

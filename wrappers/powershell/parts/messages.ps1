@@ -220,10 +220,10 @@ function Assert-AwXProfile {
     }
 }
 
-# The text of a file that all wrappers share.
+# The text of a file that all wrappers share: share/NAME or guest/NAME.
 function Get-AwXShared {
     param([string] $Name)
-    $file = [System.IO.Path]::Combine($script:AwXWrappers, 'share', $Name)
+    $file = [System.IO.Path]::Combine($script:AwXWrappers, $Name)
     if (-not [System.IO.File]::Exists($file)) {
         Stop-AwXWith 1 "a file of the wrapper is missing: $file"
     }
@@ -233,7 +233,7 @@ function Get-AwXShared {
 # Prints the help of a command that is the wrapper's.
 function Show-AwXHelp {
     param([string] $Command)
-    foreach ($line in (Get-AwXShared "help/$Command.txt").Split("`n")) {
+    foreach ($line in (Get-AwXShared "share/help/$Command.txt").Split("`n")) {
         $line.TrimEnd("`r")
     }
 }

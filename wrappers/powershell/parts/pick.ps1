@@ -160,7 +160,7 @@ function Invoke-AwXInside {
     return Invoke-AwXProcess -File (Find-AwXTransport $all[0]) -Words $rest -Bytes $Bytes -Capture -NoInput
 }
 
-# The words that run share/guest/SCRIPT.sh.
+# The words that run guest/SCRIPT.sh.
 function Get-AwXGuestWords {
     param([string] $Script, [string[]] $Arguments)
     $words = [System.Collections.Generic.List[string]]::new()

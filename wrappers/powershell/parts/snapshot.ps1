@@ -109,7 +109,7 @@ function New-AwXSnapshotRules {
     }
     $leftNames = [System.Collections.Generic.List[string]]::new()
     $leftPaths = [System.Collections.Generic.List[string]]::new()
-    foreach ($line in (Get-AwXShared 'snapshot-excludes').Split("`n")) {
+    foreach ($line in (Get-AwXShared 'share/snapshot-excludes').Split("`n")) {
         $pattern = $line.TrimEnd("`r")
         if (($pattern -eq '') -or $pattern.StartsWith('#', [System.StringComparison]::Ordinal)) {
             continue

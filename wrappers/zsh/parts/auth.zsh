@@ -70,7 +70,7 @@ __agent_workspace_auth_github() {
     host=${host:-${GITHUB_HOST:-github.com}}
     __agent_workspace_launcher || return
     launcher=$REPLY
-    __agent_workspace_gate output-json describe-json create-plan setup-git-v1 || return
+    __agent_workspace_gate output-json describe-json create-plan setup-git-v1 token-stdin-flag || return
     __agent_workspace_pick "$@" || return
     __agent_workspace_describe "$REPLY" || return
     origin=$(__agent_workspace_store "$full" "$host" "$mode") || return

@@ -41,6 +41,6 @@ __agent_workspace_call_tunnel() {
 __agent_workspace_takes_value() {
     emulate -L zsh -o no_aliases -o warn_create_global -o pipe_fail
     local REPLY newline=$'\n'
-    __agent_workspace_shared value-flags || return
+    __agent_workspace_shared share/value-flags || return
     [[ $newline$REPLY$newline == *"$newline$1 $2$newline"* ]]
 }

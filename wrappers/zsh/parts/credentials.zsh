@@ -13,11 +13,11 @@ __agent_workspace_keyring() {
     [[ -n $REPLY ]]
 }
 
-# probe HOST OWNER/REPO: whether gh can see the repository with $token.
+# probe HOST OWNER/REPO: whether gh can see the repository with the token that it keeps.
 __agent_workspace_probe() {
     (
         __agent_workspace_no_tokens || builtin return
-        GH_TOKEN=$token command gh api --hostname "$1" "repos/$2" --silent
+        command gh api --hostname "$1" "repos/$2" --silent
     ) </dev/null >/dev/null 2>&1
 }
 
@@ -54,8 +54,13 @@ __agent_workspace_choose() {
     fi
 }
 
-# create_with_token MODE HOST OWNER/REPO WORD...: the launcher's create, with the token in its environment alone.
-# Prints its document. setup is of create.
+# line TOKEN: prints it for a pipe, by what is no program, so that it is in no argument. Who reads it may have ended.
+__agent_workspace_line() {
+    builtin printf '%s\n' "$1" 2>/dev/null
+}
+
+# create_with_token MODE HOST OWNER/REPO WORD...: the launcher's create, with the token on its stdin and no
+# token in its environment. Prints its document. setup is of create.
 __agent_workspace_create_with_token() (
     emulate -L zsh -o no_aliases -o warn_create_global -o pipe_fail -o no_xtrace -o no_all_export
     # Not exported, although a variable of that name may be.
@@ -68,10 +73,11 @@ __agent_workspace_create_with_token() (
         "$launcher" "$@" --output json
         return
     fi
-    __agent_workspace_gate setup-git-v1 || return
+    __agent_workspace_gate setup-git-v1 token-stdin-flag || return
     # Who asked for it has it among the words already.
     [[ -n $setup ]] || set -- "$@" --setup-git
-    GH_TOKEN=$token GITHUB_TOKEN= "$launcher" "$@" --output json
+    __agent_workspace_no_tokens || return
+    __agent_workspace_line "$token" | "$launcher" "$@" --token-stdin --output json
 )
 
 # same FULL: whether the launcher's create means this workspace by its name. It puts a prefix before a name that has
@@ -114,8 +120,9 @@ __agent_workspace_store() (
     fi
     __agent_workspace_same "$1" || return
     document=$(
-        GH_TOKEN=$token GITHUB_TOKEN= "$launcher" create --no-clone --name "$1" --setup-git --host "$2" --output json \
-            </dev/null
+        __agent_workspace_no_tokens || builtin return
+        __agent_workspace_line "$token" |
+            "$launcher" create --no-clone --name "$1" --setup-git --host "$2" --token-stdin --output json
     ) || return
     __agent_workspace_not_made "$1" || return
     builtin printf '%s\n' "$token_source"

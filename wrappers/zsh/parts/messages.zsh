@@ -127,10 +127,10 @@ __agent_workspace_checked_profile() {
     esac
 }
 
-# shared NAME: the text of a file that all wrappers share.
+# shared share/NAME or guest/NAME: the text of a file that all wrappers share.
 __agent_workspace_shared() {
     emulate -L zsh -o no_aliases -o warn_create_global -o pipe_fail
-    local file=$__agent_workspace_wrappers/share/$1
+    local file=$__agent_workspace_wrappers/$1
     if [[ ! -r $file ]]; then
         __agent_workspace_say "a file of the wrapper is missing: $file"
         return 1
@@ -141,6 +141,6 @@ __agent_workspace_shared() {
 # help COMMAND: prints the help of a command that is the wrapper's.
 __agent_workspace_help() {
     local REPLY
-    __agent_workspace_shared "help/$1.txt" || return
+    __agent_workspace_shared "share/help/$1.txt" || return
     builtin printf '%s\n' "$REPLY"
 }

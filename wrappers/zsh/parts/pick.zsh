@@ -108,7 +108,7 @@ __agent_workspace_inside() {
     command "${way[@]}" "$@"
 }
 
-# guest SCRIPT ARGUMENT...: runs share/guest/SCRIPT.sh in the workspace. stdin is the script's.
+# guest SCRIPT ARGUMENT...: runs guest/SCRIPT.sh in the workspace. stdin is the script's.
 __agent_workspace_guest() {
     emulate -L zsh -o no_aliases -o warn_create_global -o pipe_fail
     local script=$1 REPLY

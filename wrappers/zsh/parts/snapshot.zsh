@@ -89,7 +89,7 @@ __agent_workspace_snapshot_rules() {
     local -a taken
     taken=()
     left_out=( '(' -name '' )
-    __agent_workspace_shared snapshot-excludes || return
+    __agent_workspace_shared share/snapshot-excludes || return
     while IFS= builtin read -r line; do
         case $line in
             ''|'#'*) ;;

@@ -31,6 +31,16 @@ if [ "$inside" = - ]; then
   exec $detach env -i "TERM=${TERM:-dumb}" /bin/sh -c '. "$0" && exec "$@"' "$own/environment" "$@"
 fi
 
+# A terminal of its own, whose name means something inside, as that of the caller does not.
+if [ "$mode" = tty ] && [ -t 0 ] && [ -x /usr/bin/script ]; then
+  line='exec'
+  for word in "$@"; do
+    word=$(printf '%s.' "$word" | sed "s/'/'\\\\''/g")
+    line="$line '${word%.}'"
+  done
+  set -- /usr/bin/script -qec "$line" /dev/null
+fi
+
 network_of=
 [ "$network" != own ] || network_of=--net=/proc/$inside/ns/net
 # Into the namespaces first, whose owner the holder's is, and then to the user inside, which takes all rights away.

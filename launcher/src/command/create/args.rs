@@ -15,6 +15,9 @@ use crate::machine::Secret;
 use crate::workspace::repo_spec::Host as GitHost;
 use crate::workspace::{GitRef, ImageRef, Isolation, Profile, RepoSpec, WorkspaceName, resources};
 
+/// Bytes. Those of git hosts are well below a thousand.
+const MAX_TOKEN: usize = 64 * 1024;
+
 /// What to do when the workspace is there already.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum IfExists {
@@ -98,7 +101,10 @@ pub struct Args {
     #[arg(long, help_heading = "Tunnel")]
     tunnel_detach: bool,
 
-    /// Keep the token of GH_TOKEN in the workspace, for git on the repository's host or --host
+    /// Read the token from stdin, and not from GH_TOKEN or GITHUB_TOKEN
+    #[arg(long, help_heading = "Credentials")]
+    token_stdin: bool,
+    /// Keep the token in the workspace, for git on the repository's host or --host
     #[arg(long, help_heading = "Credentials")]
     setup_git: bool,
     /// Folder of secrets on this machine to share with the workspace
@@ -198,6 +204,7 @@ impl Args {
             label,
             tunnel,
             tunnel_detach,
+            token_stdin,
             setup_git,
             secrets_dir,
             secrets_mount,
@@ -278,6 +285,16 @@ impl Args {
             return Err(usage(format!("{path} is outside what a workspace of this machine can write"))
                 .hint("clone below /work: --dir NAME"));
         }
+        // Before --env-file, which may name the same pipe.
+        let token = match (clone.is_some() || setup_git, token_stdin) {
+            (true, true) => Some(piped_token(host)?),
+            (true, false) => token(host)?,
+            (false, true) => {
+                return Err(usage("--token-stdin is for a clone or --setup-git, and there is neither")
+                    .hint("add --setup-git, or leave --token-stdin out"));
+            }
+            (false, false) => None,
+        };
         let secrets = match secrets_dir.filter(|_| !no_secrets) {
             Some(dir) => Some(secrets::resolve(&dir, secrets_mount.as_deref(), secrets_readonly, host)?),
             None => None,
@@ -309,7 +326,6 @@ impl Args {
             );
         }
         secrets::check_beside(&spec, clone.is_some())?;
-        let token = if clone.is_some() || setup_git { token(host)? } else { None };
         // Where the user said so, or where such tokens come from.
         let repo_host = repo.as_ref().map_or(default_host.as_str(), RepoSpec::host);
         let expected = [default_host.as_str(), "github.com"].contains(&repo_host);
@@ -463,6 +479,27 @@ fn token(host: &Host) -> Result<Option<Secret>> {
     }
 }
 
+/// The token that is all there is on stdin. The line end that programs put after it is none of it.
+fn piped_token(host: &Host) -> Result<Secret> {
+    let example = "gh auth token | agent-workspace create OWNER/REPO --token-stdin";
+    if host.stdin_terminal() {
+        return Err(usage("--token-stdin reads a pipe, and stdin is a terminal").hint(example));
+    }
+    let typed = host
+        .stdin(MAX_TOKEN + 1)
+        .map_err(|error| usage("--token-stdin: stdin cannot be read").cause(error.to_string()).hint(example))?;
+    let token = typed.strip_suffix(b"\n").unwrap_or(&typed);
+    let token = token.strip_suffix(b"\r").unwrap_or(token);
+    if token.is_empty() {
+        return Err(Error::new(ErrorCode::GitAuthMissing, "--token-stdin found no token on stdin").hint(example));
+    }
+    let is_token = std::str::from_utf8(token).is_ok_and(|token| !token.contains(char::is_control));
+    if !is_token || typed.len() > MAX_TOKEN {
+        return Err(usage("--token-stdin: what is on stdin is no token, which is one line of text").hint(example));
+    }
+    Ok(Secret::new([token, b"\n"].concat()))
+}
+
 #[cfg(test)]
 mod tests {
     use clap::Parser;
@@ -590,6 +627,38 @@ mod tests {
         let url = |args: &[&str]| resolve_in(args, [("GITHUB_HOST", "ghe.test")], false).unwrap().repo.unwrap().url();
         assert_eq!(url(&["o/r"]), "https://ghe.test/o/r.git");
         assert_eq!(url(&["o/r", "--host", "other.test"]), "https://other.test/o/r.git");
+    }
+
+    #[test]
+    fn a_token_on_stdin_is_taken_before_that_of_the_environment() {
+        let token = |piped: &[u8], args: &[&str]| {
+            let Some(Verb::Create(args)) =
+                Cli::try_parse_from([&["agent-workspace", "create", "--token-stdin"], args].concat()).unwrap().command
+            else {
+                panic!("not create")
+            };
+            args.resolve(&Host::fixed(&[], [("GH_TOKEN", "of-the-environment")]).piped(piped), false)
+        };
+        for piped in [&b"canary"[..], b"canary\n", b"canary\r\n"] {
+            let request = token(piped, &["o/r", "--setup-git"]).unwrap();
+            let expected = Some(Secret::new("canary\n"));
+            assert_eq!(
+                (request.clone.unwrap().token, request.setup_git.map(|git| git.token)),
+                (expected.clone(), expected)
+            );
+        }
+        for (piped, args, code) in [
+            (&b""[..], &["o/r"][..], ErrorCode::GitAuthMissing),
+            (b"\r\n", &["o/r"], ErrorCode::GitAuthMissing),
+            (b"canary\n\n", &["o/r"], ErrorCode::Usage),
+            (b"canary\xff", &["o/r"], ErrorCode::Usage),
+            (&[b'c'; MAX_TOKEN + 1], &["o/r"], ErrorCode::Usage),
+            (b"canary", &["--no-clone", "--name", "x"], ErrorCode::Usage),
+        ] {
+            let error = token(piped, args).unwrap_err();
+            assert_eq!(error.code(), code, "{piped:?}: {error}");
+            assert!(error.hint_text().is_some() && !error.to_string().contains("canary"), "{error}");
+        }
     }
 
     #[test]

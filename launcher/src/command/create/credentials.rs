@@ -51,9 +51,7 @@ pub(super) async fn keep(app: &App, workspace: &Workspace, new: bool, request: O
     if token_elsewhere {
         app.progress.warn(warning(
             "token_elsewhere",
-            format!(
-                "the token of GH_TOKEN or GITHUB_TOKEN is kept for {host}; say --host or GITHUB_HOST if that is meant"
-            ),
+            format!("the token is kept for {host}; say --host or GITHUB_HOST if that is meant"),
         ));
     }
     app.progress.step("credentials_started", &format!("keeping git credentials for {host}"));

@@ -34,10 +34,22 @@ Register-ArgumentCompleter -Native -CommandName @(
     # An empty last word may be left out: the launcher takes one that is not there for empty.
     if ($typed -ne '') { $ask += $typed }
 
-    # Who presses Tab has run nothing: the exit code of the last command stays.
-    $status = Microsoft.PowerShell.Utility\Get-Variable -Name 'LASTEXITCODE' -Scope Global -ValueOnly -ErrorAction Ignore
-    try { $lines = @(& $launcher @ask 2>$null) } catch { $lines = @() }
-    $global:LASTEXITCODE = $status
+    # Called as a command it would be handed a word with a star as a pattern of file names, and set the exit code of the
+    # last command, though who presses Tab has run nothing.
+    $start = [System.Diagnostics.ProcessStartInfo]::new($launcher)
+    foreach ($word in $ask) { $start.ArgumentList.Add($word) }
+    $start.RedirectStandardInput = $true
+    $start.RedirectStandardOutput = $true
+    $start.RedirectStandardError = $true
+    $start.StandardOutputEncoding = [System.Text.UTF8Encoding]::new($false)
+    try {
+        $process = [System.Diagnostics.Process]::Start($start)
+        $process.StandardInput.Close()
+        $unread = $process.StandardError.ReadToEndAsync()
+        $lines = @($process.StandardOutput.ReadToEnd() -split '\r?\n')
+        $null = $unread.Wait(1000)
+        $process.Dispose()
+    } catch { return }
 
     foreach ($line in $lines) {
         if ($line -eq ':files') {
