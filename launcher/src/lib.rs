@@ -91,7 +91,10 @@ fn dispatch(host: &Host, output: &mut Output, verb: Verb, timeout: Option<Durati
             output.finish(args.resolve().and_then(|request| command::field::run(&request, std::io::stdin().lock())))
         }
         Verb::Complete(args) => {
-            output.finish_as_text(&command::complete::run(&args.resolve(), || names_at_once(host).unwrap_or_default()))
+            let question = args.resolve();
+            let typed = command::complete::backend_in(&question);
+            let names = || names_at_once(host, typed.as_deref()).unwrap_or_default();
+            output.finish_as_text(&command::complete::run(&question, names))
         }
         Verb::Completion(args) => output.finish(Ok(command::completion::run(&args))),
         Verb::Create(args) | Verb::Up(args) if args.plan_only() => {
@@ -237,12 +240,12 @@ fn doctor(
     output.finish(result)
 }
 
-/// Workspaces that the engine lists while somebody waits with a finger on the key; none where it takes longer or fails.
-fn names_at_once(host: &Host) -> Option<Vec<(String, String)>> {
+/// Workspaces that the backend lists while somebody waits with a finger on the key; none where it takes longer or fails.
+fn names_at_once(host: &Host, typed: Option<&str>) -> Option<Vec<(String, String)>> {
     let prefix = command::prefix(host).ok()?;
     let runtime = runtime().ok()?;
     let names = runtime.block_on(async {
-        let chosen = backend::choose(None, host).ok()?;
+        let chosen = backend::choose(typed, host).ok()?;
         let backend = backend::open(chosen, host, prefix.clone()).ok()?;
         tokio::time::timeout(command::complete::PATIENCE, command::complete::names(&*backend, &prefix)).await.ok()
     });

@@ -147,3 +147,24 @@ pub trait Machine: Send + Sync {
     /// How a person or program gets in without us. Commands run as `user` and start in `workdir`.
     fn transport(&self, user: &str, workdir: &str) -> Transport;
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_below_the_usual_folders_are_where_the_folders_are_and_others_stay() {
+        let places = Places { work: "/w".to_owned(), home: "/h".to_owned(), scratch: "/t".to_owned() };
+        for (usual, real) in [
+            ("/work", "/w"),
+            ("/work/o/r", "/w/o/r"),
+            ("/home/agent/.x", "/h/.x"),
+            ("/workshop", "/workshop"),
+            ("/home/agents", "/home/agents"),
+            ("/srv", "/srv"),
+        ] {
+            assert_eq!(places.locate(usual), real);
+            assert_eq!(Places::default().locate(usual), usual);
+        }
+    }
+}

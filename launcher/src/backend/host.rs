@@ -343,9 +343,7 @@ impl Backend for Folders {
     }
 
     async fn view(&self, workspace: &Workspace, _: Purpose, view_id: &str) -> Result<View> {
-        let folder = self.folder(&workspace.name);
-        let record = folder.read()?.ok_or_else(|| gone(&folder))?;
-        self.open_view(&folder, record.walls, view_id)
+        self.open_view(&self.folder(&workspace.name), view_id).await
     }
 
     async fn view_volumes(
@@ -355,9 +353,7 @@ impl Backend for Folders {
         _: Purpose,
         view_id: &str,
     ) -> Result<Option<View>> {
-        let folder = self.folder(name.canonical());
-        let Some(record) = folder.read()? else { return Ok(None) };
-        self.open_view(&folder, record.walls, view_id).map(Some)
+        self.open_view(&self.folder(name.canonical()), view_id).await.map(Some)
     }
 
     async fn discard(&self, create_id: &str) -> Result<Outcome> {

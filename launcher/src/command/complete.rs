@@ -45,6 +45,17 @@ pub fn run(question: &Question, names: impl FnOnce() -> Vec<(String, String)>) -
     answer.lines()
 }
 
+/// The backend that a line names before the word that is being typed.
+pub fn backend_in(question: &Question) -> Option<String> {
+    let words = question.words.get(..question.index).unwrap_or(&question.words);
+    let after = |(place, word): (usize, &String)| match word.strip_prefix("--backend") {
+        Some("") => words.get(place + 1).cloned(),
+        Some(value) => value.strip_prefix('=').map(str::to_owned),
+        None => None,
+    };
+    words.iter().enumerate().filter_map(after).next_back()
+}
+
 /// Every workspace as it is typed, with its state and repository; none when the backend fails.
 pub async fn names(backend: &dyn Backend, prefix: &Prefix) -> Vec<(String, String)> {
     let workspaces = backend.list().await.unwrap_or_default();
@@ -78,6 +89,23 @@ mod tests {
             ("agent-ws-My.Task", "agent-ws-My.Task"),
         ] {
             assert_eq!(typed(full, &prefix), short);
+        }
+    }
+
+    #[test]
+    fn names_are_those_of_the_backend_that_is_typed() {
+        let backend = |words: &[&str]| {
+            let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
+            backend_in(&Question { index: words.len() - 1, words, wrapper: false })
+        };
+        for (words, named) in [
+            (&["agent-workspace", "rm", "--backend", "host", ""][..], Some("host")),
+            (&["agent-workspace", "rm", "--backend=host", ""], Some("host")),
+            (&["agent-workspace", "rm", "--backend=docker", "--backend", "host", ""], Some("host")),
+            (&["agent-workspace", "rm", "--backend", ""], None),
+            (&["agent-workspace", "rm", ""], None),
+        ] {
+            assert_eq!(backend(words).as_deref(), named, "{words:?}");
         }
     }
 

@@ -367,6 +367,23 @@ mod tests {
     use crate::host::Host;
 
     #[test]
+    fn walls_are_those_that_were_asked_for_or_a_difference() {
+        use Isolation::{None, Require, Standard, Strict};
+        for (wanted, met) in [
+            (Standard, &[Walls::Standard, Walls::Process][..]),
+            (Require, &[Walls::Standard, Walls::Process]),
+            (Strict, &[Walls::Strict]),
+            (None, &[Walls::None]),
+        ] {
+            let all =
+                [Walls::Standard, Walls::Strict, Walls::EngineDefault, Walls::Process, Walls::None, Walls::Unknown];
+            for there in all {
+                assert_eq!(is_met(wanted, there), met.contains(&there), "{wanted:?} {there:?}");
+            }
+        }
+    }
+
+    #[test]
     fn every_difference_from_what_is_there_is_a_sentence() {
         let flags = ["--name", "x", "--image", "a:1", "--memory", "1g", "--label", "k=v"];
         let words = ["agent-workspace", "create", "o/r"].into_iter().chain(flags);

@@ -161,7 +161,7 @@ async fn secure(
     app.progress.step("check_started", &format!("looking into {name} from beside it"));
     match app.view(workspace, purpose(into)).await {
         Ok(view) => Ok((through(app, view, name, folders, inside, force, into).await?, frozen)),
-        Err(error) if error.code() == ErrorCode::EngineUnavailable => Err(error),
+        Err(error) if matches!(error.code(), ErrorCode::EngineUnavailable | ErrorCode::ContainerVanished) => Err(error),
         Err(error) if into.is_some() => Err(cannot_rescue(app, name, &error)),
         Err(error) => Err(cannot_look(name, &error)),
     }

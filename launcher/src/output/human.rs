@@ -87,11 +87,11 @@ impl Human for PlanReport {
     fn human(&self, _: Terminal) -> String {
         let Plan { container: _, volumes, networks, steps, timeout_ms: _ } = &self.plan;
         let repo = self.repo.as_deref().map_or_else(|| "(none)".to_owned(), plain);
+        let image = if self.image.is_empty() { String::new() } else { format!("image: {}\n", self.image) };
         let mut text = format!(
-            "workspace: {}\nrepo: {repo}\npath: {}\nimage: {}\nisolation: {}\n",
+            "workspace: {}\nrepo: {repo}\npath: {}\n{image}isolation: {}\n",
             self.workspace,
             self.path,
-            self.image,
             self.isolation.as_str(),
         );
         for volume in volumes {

@@ -34,6 +34,9 @@ fn a_workspace_is_made_entered_stopped_started_and_removed() {
     assert_eq!(outside.code, 125, "what is stopped cannot be entered");
     assert!(outside.stderr.contains("agent-workspace start --backend host agent-ws-my-task"), "{}", outside.stderr);
 
+    let back = place.create("my-task");
+    assert_eq!((back.at("/created").as_bool(), back.text("/status")), (Some(false), "running"));
+    place.document(["stop", "my-task"], 0);
     assert_eq!(*place.document(["start", "my-task"], 0).at("/changed"), true);
     assert_eq!(*place.document(["start", "my-task"], 0).at("/changed"), false);
     // The same words lead in again, and to the same files; nothing of before the stop runs.
@@ -133,7 +136,7 @@ fn on_a_terminal_the_way_in_gives_one_and_hands_words_keys_and_the_status_on() {
     let made = place.create("terminal");
     let words = made.at("/transport/tty").as_array().expect("words").iter().map(|word| word.as_str().expect("a word"));
     let words: Vec<_> = words.collect();
-    let script = "tty; stty size; printf '<%s>' \"$@\"; read -r line; echo \"heard $line\"; trap 'echo caught; exit 7' INT; while :; do sleep 0.1; done";
+    let script = "tty; stty size; printf '<%s>' \"$@\"; trap 'echo caught; exit 7' INT; read -r line; echo \"heard $line\"; while :; do sleep 0.1; done";
     let odd = ["it's", "a  b", "$HOME", "two\nlines"];
     let mut command = std::process::Command::new(words[0]);
     command

@@ -41,7 +41,7 @@ pub(super) struct Holder {
     pid: i32,
     /// The first process inside, behind walls that stand.
     inside: Option<i32>,
-    /// Whether everything was written down of it.
+    /// Whether everything was written down of it, and what it holds lives.
     pub(super) is_whole: bool,
     /// Whether it is frozen.
     pub(super) is_paused: bool,
@@ -55,13 +55,13 @@ impl Holder {
         let mut words = text.split_whitespace();
         let (pid, mark, inside) = (words.next()?.parse().ok()?, words.next()?.to_owned(), words.next());
         let state = state(pid).filter(|_| is_alive(pid))?;
-        has_variable(pid, HOLDER, &mark).then(|| Self {
-            pid,
-            is_whole: inside.is_some(),
-            inside: inside.and_then(|number| number.parse().ok()),
-            is_paused: state == 'T',
-            mark,
-        })
+        if !has_variable(pid, HOLDER, &mark) {
+            return None;
+        }
+        let first = inside.and_then(|number| number.parse().ok());
+        // What it holds may have ended, and itself be about to.
+        let holds = first.is_none_or(|first| is_alive(first) && parent_of(first) == Some(pid));
+        Some(Self { pid, is_whole: inside.is_some() && holds, inside: first, is_paused: state == 'T', mark })
     }
 
     /// Starts one. `wall` is what puts the walls up, up to the command, or nothing.

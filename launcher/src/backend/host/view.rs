@@ -4,22 +4,32 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use agent_workspace_contract::ErrorCode;
+
 use super::Folders;
 use super::folder::{Folder, VIEW, delete};
 use super::machine::ViewMachine;
 use super::record::Walls;
 use super::walls::{Sight, System, words};
 use crate::backend::View;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::machine::Places;
 
 impl Folders {
-    /// Opens a look into a workspace's folders, whatever state it is in.
+    /// Opens a look into a workspace's folders, whatever state it is in. Until it is closed, nobody else changes what that
+    /// is: what is looked at must not be removed or made anew meanwhile.
     ///
     /// # Errors
-    /// `unsupported` when there is nothing to put the walls up with any more: what a workspace has made of its clones
+    /// `container_vanished` when it is gone, `unsupported` when there is nothing to put the walls up with any more: what a workspace has made of its clones
     /// is not run without any.
-    pub(super) fn open_view(&self, folder: &Folder, walls: Walls, view_id: &str) -> Result<View> {
+    pub(super) async fn open_view(&self, folder: &Folder, view_id: &str) -> Result<View> {
+        let vanished = || {
+            Error::new(ErrorCode::ContainerVanished, format!("workspace {} was removed in the middle", folder.name()))
+                .detail("workspace", folder.name())
+                .hint("see: agent-workspace ls")
+        };
+        let lock = folder.lock().await?.ok_or_else(vanished)?;
+        let walls = folder.read()?.ok_or_else(vanished)?.walls;
         let own = Folder::new(self.root(), &format!("{VIEW}{view_id}"));
         let make = || {
             std::fs::create_dir_all(own.path())?;
@@ -42,7 +52,9 @@ impl Folders {
         let path = own.path();
         let folder = folder.clone();
         Ok(View::new(Arc::new(machine), move || async move {
-            delete(path).await.map_err(|error| folder.failed("remove what looked into", &error))
+            let deleted = delete(path).await.map_err(|error| folder.failed("remove what looked into", &error));
+            drop(lock);
+            deleted
         }))
     }
 
