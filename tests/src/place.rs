@@ -109,6 +109,11 @@ impl Place {
         let _ = Self::inside(document, script).expect(0);
     }
 
+    /// A command that sleeps for longer than any test, and that no other run of these tests sleeps.
+    pub fn sleeper() -> String {
+        format!("sleep 9{:07}", std::process::id())
+    }
+
     /// Every process of this machine that carries a text in its words or its environment.
     pub fn processes(text: &str) -> Vec<String> {
         let mut found = Vec::new();

@@ -161,8 +161,11 @@ fn on_a_terminal_the_way_in_gives_one_and_hands_words_keys_and_the_status_on() {
 fn a_tunnel_in_the_background_is_found_again_and_ends_with_its_workspace() {
     let Some(place) = Place::walled("a tunnel") else { return };
     let made = place.create("tunnel");
-    let code = "mkdir -p ~/.local/bin && printf '#!/bin/sh\\necho Open this link in your browser https://vscode.dev/x; exec sleep 987654\\n' >~/.local/bin/code && chmod +x ~/.local/bin/code";
-    Place::does(&made, code);
+    let sleeps = format!("{}0", Place::sleeper());
+    let code = format!(
+        "mkdir -p ~/.local/bin && printf '#!/bin/sh\\necho Open this link in your browser https://vscode.dev/x; exec {sleeps}\\n' >~/.local/bin/code && chmod +x ~/.local/bin/code"
+    );
+    Place::does(&made, &code);
     let opened = place.document(["tunnel", "tunnel", "--detach"], 0);
     assert_eq!((opened.text("/tunnel_name"), opened.at("/already_running").as_bool()), ("tunnel", Some(false)));
     // The stand-in has become something else by then, which no tunnel is: one with its own name is found.
@@ -172,7 +175,7 @@ fn a_tunnel_in_the_background_is_found_again_and_ends_with_its_workspace() {
     assert_eq!(*place.document(["tunnel", "tunnel", "--detach"], 0).at("/already_running"), true);
     assert!(Place::inside(&made, &format!("cat {}", opened.text("/log_path"))).expect(0).stdout.contains("vscode.dev"));
     place.document(["rm", "--force", "tunnel"], 0);
-    assert_eq!(Place::processes("sleep 987654"), Vec::<String>::new());
+    assert_eq!(Place::processes(&sleeps), Vec::<String>::new());
 }
 
 #[test]

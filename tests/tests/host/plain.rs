@@ -16,10 +16,11 @@ fn a_workspace_without_walls_says_so_and_lives_like_any_other() {
     let elsewhere = place.document(["describe", "plain", "--workdir", "sub"], 0);
     assert_eq!(elsewhere.text("/transport/workdir"), folder.join("work/sub").to_str().expect("text"));
 
-    Place::does(&made, "sleep 345678 >/dev/null 2>&1 & echo work >/work 2>/dev/null; echo mine >mine");
-    assert_eq!(Place::processes("sleep 345678").len(), 1);
+    let sleeps = format!("{}1", Place::sleeper());
+    Place::does(&made, &format!("{sleeps} >/dev/null 2>&1 & echo mine >mine"));
+    assert_eq!(Place::processes(&sleeps).len(), 1);
     assert_eq!(*place.document(["stop", "plain"], 0).at("/changed"), true);
-    assert_eq!(Place::processes("sleep 345678"), Vec::<String>::new());
+    assert_eq!(Place::processes(&sleeps), Vec::<String>::new());
     assert_eq!(Place::inside(&made, "true").code, 125);
     assert_eq!(place.document(["rm", "plain"], 5).error_code(), "unsaved_work");
     place.document(["start", "plain"], 0);

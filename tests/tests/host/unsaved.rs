@@ -52,12 +52,13 @@ fn unsaved_work_is_refused_whatever_state_the_workspace_is_in() {
 fn what_runs_is_frozen_while_it_is_brought_out() {
     let Some(place) = Place::walled("a rescue of what runs") else { return };
     let made = place.create("running");
-    Place::does(&made, "echo x >/work/file; sleep 456789 >/dev/null 2>&1 &");
+    let sleeps = format!("{}2", Place::sleeper());
+    Place::does(&made, &format!("echo x >/work/file; {sleeps} >/dev/null 2>&1 &"));
     let rescue = place.launcher(["rm", "running", "--rescue"]).arg(place.folder().join("rescued")).json();
     let rescued = rescue.run().expect(0).document();
     assert_eq!(rescued.text("/rescued/items/0/kind"), "files");
     assert_eq!(rescued.at("/warnings").to_string(), "[]");
-    assert_eq!(Place::processes("sleep 456789"), Vec::<String>::new());
+    assert_eq!(Place::processes(&sleeps), Vec::<String>::new());
 }
 
 #[test]
