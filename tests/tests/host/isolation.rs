@@ -153,6 +153,22 @@ fn secrets_are_shared_as_asked_and_in_no_argument_or_environment() {
 }
 
 #[test]
+fn a_token_that_is_to_be_kept_is_kept_for_one_host_and_the_workspaces_user() {
+    let Some(place) = Place::walled("a kept token") else { return };
+    let create = place.launcher(["create", "--no-clone", "--name", "git", "--setup-git", "--host", "git.test:8443"]);
+    let made = create.env("GH_TOKEN", "a-kept-token").json().run().expect(0).document();
+    let ask = "printf 'protocol=https\\nhost=%s\\n\\n' \"$0\" | GIT_TERMINAL_PROMPT=0 git credential fill 2>/dev/null | grep password";
+    let asked = |host: &str| Place::inside(&made, &ask.replace("$0", host)).stdout;
+    assert_eq!(asked("git.test:8443"), "password=a-kept-token\n");
+    assert_eq!(asked("other.test"), "");
+    let kept = place.workspace("agent-ws-git").join("home/.agents-env/git-credentials");
+    let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(kept).expect("a file").permissions());
+    assert_eq!(mode & 0o777, 0o600);
+    // A tool's own file is no work of anybody.
+    place.document(["rm", "git"], 0);
+}
+
+#[test]
 fn a_token_is_in_no_argument_environment_or_file_while_it_is_used_and_afterwards() {
     let Some(place) = Place::walled("the canary") else { return };
     let host = GitHost::new(&place, true);
