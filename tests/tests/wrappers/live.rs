@@ -7,7 +7,7 @@ use std::process::Command;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use agent_workspace_tests::live::{Image, Live, Terminal, network, note, run_with_input, skip, token};
-use agent_workspace_tests::wrappers::{Shell, Tree, Variant, split};
+use agent_workspace_tests::wrappers::{Shell, Tree, Variant, of_powershell, split};
 use agent_workspace_tests::{Launcher, Ran};
 
 /// `ls` shows what others make too, so that one life goes on at a time.
@@ -74,7 +74,7 @@ impl<'a> Person<'a> {
         let path = std::env::var("PATH").expect("there is a PATH");
         command.env("PATH", format!("{}:{path}", self.path("bin").display()));
         command.env("HOME", self.path("home")).env("TMPDIR", self.path("tmp")).env("LC_ALL", "C.UTF-8");
-        command.env("GIT_CONFIG_NOSYSTEM", "1").env("AGENT_WORKSPACE_AUTH", "env");
+        command.env("GIT_CONFIG_NOSYSTEM", "1").env("AGENT_WORKSPACE_AUTH", "env").envs(of_powershell());
         command
     }
 
