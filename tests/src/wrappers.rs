@@ -13,7 +13,7 @@ mod words;
 
 pub use calls::calls_in;
 pub use rewrite::rewrite;
-pub use sandbox::{Outcome, Sandbox, Tree};
+pub use sandbox::{Outcome, Sandbox, Tree, of_powershell};
 pub use scenario::{Answer, Scenario, Workspace, all};
 pub use shell::{Shell, Variant};
 pub use web::{Page, Web};

@@ -35,13 +35,23 @@ impl Watch {
     /// # Panics
     /// When the launcher has no path.
     pub fn for_text(text: &str, except: &[String]) -> Self {
+        let launcher = Launcher::binary().canonicalize().expect("the launcher has a path");
+        Self::begin(text, except, Some(launcher))
+    }
+
+    /// Begins. The environment of the launcher counts like any other.
+    pub fn for_text_that_nobody_is_given(text: &str, except: &[String]) -> Self {
+        Self::begin(text, except, None)
+    }
+
+    /// `launcher` is the program whose environment does not count.
+    fn begin(text: &str, except: &[String], launcher: Option<PathBuf>) -> Self {
         let over = Arc::new(AtomicBool::new(false));
         let (stop, text, except) = (Arc::clone(&over), text.to_owned(), except.to_vec());
-        let launcher = Launcher::binary().canonicalize().expect("the launcher has a path");
         let thread = std::thread::spawn(move || {
             let mut seen = Seen::default();
             while !stop.load(Ordering::Relaxed) {
-                look(&mut seen, text.as_bytes(), &except, &launcher);
+                look(&mut seen, text.as_bytes(), &except, launcher.as_deref());
                 std::thread::sleep(Duration::from_millis(1));
             }
             seen
@@ -59,7 +69,7 @@ impl Watch {
     }
 }
 
-fn look(seen: &mut Seen, text: &[u8], except: &[String], launcher: &Path) {
+fn look(seen: &mut Seen, text: &[u8], except: &[String], launcher: Option<&Path>) {
     let holds = |bytes: &[u8]| bytes.windows(text.len()).any(|window| window == text);
     for process in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
         let folder = process.path();
@@ -71,7 +81,8 @@ fn look(seen: &mut Seen, text: &[u8], except: &[String], launcher: &Path) {
         for (place, _) in places.into_iter().filter(|(_, found)| *found) {
             // One that has ended meanwhile cannot be told from one that does not count; others like it are seen longer.
             let Ok(groups) = std::fs::read_to_string(folder.join("cgroup")) else { continue };
-            let may_have_it = || std::fs::read_link(folder.join("exe")).map_or(true, |exe| exe == launcher);
+            let exe = || std::fs::read_link(folder.join("exe"));
+            let may_have_it = || launcher.is_some_and(|launcher| exe().map_or(true, |exe| exe == launcher));
             if except.iter().any(|id| groups.contains(id)) || (place == "environment" && may_have_it()) {
                 continue;
             }

@@ -321,15 +321,8 @@ impl Sandbox {
             ("GIT_CONFIG_NOSYSTEM".into(), "1".into()),
             // For who reads them. Names in other alphabets are to be the same bytes in any locale.
             ("LC_ALL".into(), "C.UTF-8".into()),
-            // PowerShell leaves files and asks the network otherwise.
-            ("DOTNET_EnableDiagnostics".into(), "0".into()),
-            ("POWERSHELL_DIAGNOSTICS_OPTOUT".into(), "1".into()),
-            ("POWERSHELL_TELEMETRY_OPTOUT".into(), "1".into()),
-            ("POWERSHELL_UPDATECHECK".into(), "Off".into()),
         ];
-        // What it needs to run on this machine at all.
-        let needed = |name: &String| name.starts_with("DOTNET_") && name != "DOTNET_EnableDiagnostics";
-        self.env.extend(std::env::vars().filter(|(name, _)| needed(name)));
+        self.env.extend(of_powershell());
         for (name, value) in &scenario.env {
             let value = self.expand(value);
             self.env.retain(|(known, _)| known != name);
@@ -539,6 +532,21 @@ impl Sandbox {
         }
         text
     }
+}
+
+/// Variables for PowerShell, which others do not read.
+pub fn of_powershell() -> Vec<(String, String)> {
+    // It leaves files and asks the network otherwise.
+    let mut env: Vec<(String, String)> = vec![
+        ("DOTNET_EnableDiagnostics".into(), "0".into()),
+        ("POWERSHELL_DIAGNOSTICS_OPTOUT".into(), "1".into()),
+        ("POWERSHELL_TELEMETRY_OPTOUT".into(), "1".into()),
+        ("POWERSHELL_UPDATECHECK".into(), "Off".into()),
+    ];
+    // What it needs to run on this machine at all.
+    let needed = |name: &String| name.starts_with("DOTNET_") && name != "DOTNET_EnableDiagnostics";
+    env.extend(std::env::vars().filter(|(name, _)| needed(name)));
+    env
 }
 
 /// Runs a process with something to read, or an input that has ended, to its end.

@@ -18,8 +18,8 @@ use cases::{ALL, CASES, Case, Ending};
 use world::{State, World, bring, inside};
 
 /// How many cases run at once: most of each is waiting for the engine.
-const WORKERS: usize = 3;
-/// How many of those run beside them that make the engine count, which it does for one at a time.
+const WORKERS: usize = 4;
+/// How many of those run at once that make the engine count, which it does for one at a time.
 const COUNTING: usize = 2;
 /// How many of those run beside them that wait for a time limit.
 const WAITERS: usize = 3;
@@ -193,19 +193,18 @@ fn whichever_request_goes_wrong_the_answer_is_true_nothing_is_left_and_again_it_
         format!("{} ({:?}), {wrong:?} at request {number}", case.line, case.before)
     };
     let run = |live: &Live, fault: &Fault| (*fault, let_go_wrong(live, fault));
-    // Engines count for one client at a time and send others away.
+    // Engines count for one client at a time, send others away, and look at every container there is: that comes last,
+    // when there are few.
     let (counting, others): (Vec<_>, Vec<_>) = all.into_iter().partition(|fault| fault.case.counts());
     let (slow, quick): (Vec<_>, Vec<_>) = others.into_iter().partition(|fault| fault.wrong == Wrong::Stall);
     let (problems, name, run) = (&problems, &name, &run);
     let mut done = std::thread::scope(|scope| {
-        let beside = [(COUNTING, counting), (WAITERS, slow)]
-            .map(|(workers, faults)| scope.spawn(move || work(workers, faults, problems, name, run)));
+        let waiting = scope.spawn(move || work(WAITERS, slow, problems, name, run));
         let mut done = work(WORKERS, quick, problems, name, run);
-        for others in beside {
-            done.extend(others.join().expect("what a case panics with is caught"));
-        }
+        done.extend(waiting.join().expect("what a case panics with is caught"));
         done
     });
+    done.extend(work(COUNTING, counting, problems, name, run));
     done.retain(|(_, (struck, _))| *struck);
 
     let mut problems = std::mem::take(&mut *problems.lock().unwrap_or_else(PoisonError::into_inner));

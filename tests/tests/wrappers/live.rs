@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use agent_workspace_tests::live::{Image, Live, Terminal, network, note, run_with_input, skip, token};
-use agent_workspace_tests::wrappers::{Shell, Tree, Variant, split};
+use agent_workspace_tests::live::{Image, Live, Terminal, Watch, network, note, run_with_input, skip, token};
+use agent_workspace_tests::wrappers::{Shell, Tree, Variant, of_powershell, split};
 use agent_workspace_tests::{Launcher, Ran};
 
 /// `ls` shows what others make too, so that one life goes on at a time.
@@ -29,6 +29,29 @@ fn bash() {
 #[ignore = "drives a real engine: run ./dev test"]
 fn powershell() {
     life(&Shell::PowerShell);
+}
+
+/// Who has logged in with `gh` has the token in no environment, and so has nobody else.
+mod keyring {
+    use super::{Shell, keyring};
+
+    #[test]
+    #[ignore = "drives a real engine: run ./dev test"]
+    fn zsh() {
+        keyring(&Shell::Zsh);
+    }
+
+    #[test]
+    #[ignore = "drives a real engine: run ./dev test"]
+    fn bash() {
+        keyring(&Shell::Bash);
+    }
+
+    #[test]
+    #[ignore = "drives a real engine: run ./dev test"]
+    fn powershell() {
+        keyring(&Shell::PowerShell);
+    }
 }
 
 /// A person with a home, a shell, and the launcher on PATH.
@@ -74,7 +97,7 @@ impl<'a> Person<'a> {
         let path = std::env::var("PATH").expect("there is a PATH");
         command.env("PATH", format!("{}:{path}", self.path("bin").display()));
         command.env("HOME", self.path("home")).env("TMPDIR", self.path("tmp")).env("LC_ALL", "C.UTF-8");
-        command.env("GIT_CONFIG_NOSYSTEM", "1").env("AGENT_WORKSPACE_AUTH", "env");
+        command.env("GIT_CONFIG_NOSYSTEM", "1").env("AGENT_WORKSPACE_AUTH", "env").envs(of_powershell());
         command
     }
 
@@ -125,6 +148,46 @@ fn life(shell: &Shell) {
     let holding =
         run_with_input(Command::new("grep").args(["-rlaF", &person.token]).arg(person.live.folder()), "").stdout;
     assert_eq!(holding, "", "files that hold the token");
+    person.live.nothing_is_left();
+}
+
+fn keyring(shell: &Shell) {
+    if shell.program().is_none() {
+        return skip(&format!("the keyring's token in {}, because it is not installed", shell.name()));
+    }
+    let mut person = Person::new(shell);
+    person.token = format!("canary-{}-{}", person.live.id(), std::process::id());
+    let server = person.live.git_server(&person.live.network("net"), &["git.test", "other.test"], &person.token);
+    // Stands in for gh, whose keyring is this file.
+    let keyring = tempfile::NamedTempFile::new().expect("a file");
+    std::fs::write(keyring.path(), format!("{}\n", person.token)).expect("a token");
+    let gh = format!("#!/bin/sh\n[ \"$1 $2\" != 'auth token' ] || exec cat '{}'\n", keyring.path().display());
+    std::fs::write(person.path("bin/gh"), gh).expect("a program");
+    std::fs::set_permissions(person.path("bin/gh"), PermissionsExt::from_mode(0o755)).expect("a mode");
+
+    let watch = Watch::for_text_that_nobody_is_given(&person.token, &[server.id()]);
+    let (image, network) = (Image::Agent.name(), server.network());
+    let create = format!(
+        "create https://git.test/acme/private https://other.test/acme/secret-lib --name life --image {image} \
+         --network {network} --auth auto"
+    );
+    for line in [create.as_str(), "auth github life --host git.test --auth gh", "reset work-repos --yes life"] {
+        let ran = person.says(line).expect(0);
+        assert!(!ran.stdout.contains(&person.token) && !ran.stderr.contains(&person.token), "{line}: {ran:?}");
+    }
+    // It has come where it was to come.
+    let fetched =
+        person.inside("cd /work/acme/private && git fetch -q && cd ../secret-lib && git fetch -q && echo both");
+    assert_eq!(fetched, "both\n");
+    let seen = watch.seen();
+    assert!(seen.places.is_empty(), "the token was seen in {:?}", seen.places);
+    let launcher = person.path("bin/agent-workspace").display().to_string();
+    assert!(seen.programs.contains(&launcher), "the launcher was never seen: {:?}", seen.programs);
+    let _ = person.says("rm --yes --force life").expect(0);
+    let holding =
+        run_with_input(Command::new("grep").args(["-rlaF", &person.token]).arg(person.live.folder()), "").stdout;
+    assert_eq!(holding, "", "files that hold the token");
+    drop(server);
     person.live.nothing_is_left();
 }
 

@@ -104,6 +104,26 @@ fn a_place_with_an_awkward_name_is_a_place() {
     }
 }
 
+/// Before a function gets them, PowerShell makes numbers, lists and pairs of words without quotes.
+#[test]
+fn words_without_quotes_arrive_from_powershell_as_they_are() {
+    let Some(program) = Shell::PowerShell.program() else {
+        return skip("words without quotes in PowerShell, because it is not installed");
+    };
+    let sandbox = Sandbox::new(&scenario());
+    let entry = Shell::PowerShell.literal(&Shell::PowerShell.entry(&sandbox.wrappers()).display().to_string());
+    let words = "tool -a:b -c --d=e,f 1.50 0x10 -g";
+    let file = sandbox.path("world/call.ps1");
+    let text = format!("Import-Module {entry}\nagent-workspace exec demo {words}\nexit $LASTEXITCODE\n");
+    std::fs::write(&file, text).expect("a script");
+    let mut command = Command::new(program);
+    command.args(Shell::PowerShell.arguments()).arg(file).current_dir(sandbox.path("cwd")).env_clear();
+    command.envs(sandbox.env().iter().map(|(name, value)| (name, value)));
+    let _ = run_with_input(&mut command, "").expect(0);
+    let calls = sandbox.outcome(0, b"", b"", &[]).calls;
+    assert_eq!(calls, ["launcher describe demo --output json".to_owned(), format!("demo$ {words}")]);
+}
+
 #[test]
 fn rsync_finds_its_way_from_an_awkward_place() {
     let Some(rsync) = std::env::split_paths(&std::env::var_os("PATH").expect("there is a PATH"))

@@ -22,12 +22,19 @@ function Invoke-AwXCommand {
     }
     $script:AwXPiped = $Call.PipelinePosition -lt $Call.PipelineLength
     $words = [System.Collections.Generic.List[string]]::new()
+    $front = ''
     foreach ($word in $Given) {
-        if ($word -is [array]) {
-            # PowerShell makes a list of a,b.
-            $words.Add($word -join ',')
-        } elseif ($null -ne $word) {
-            $words.Add([string] $word)
+        if (($null -eq $word) -and ($front -eq '')) {
+            continue
+        }
+        # PowerShell makes a list of a,b, and two words of -a:b, of which it marks the first.
+        $text = $front + ($word -join ',')
+        $marked = ($front -eq '') -and ($null -ne $word.PSObject.Properties['<CommandParameterName>'])
+        $front = ''
+        if ($marked -and $text.EndsWith(':', [System.StringComparison]::Ordinal)) {
+            $front = $text
+        } else {
+            $words.Add($text)
         }
     }
     try {
