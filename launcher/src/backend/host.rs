@@ -20,7 +20,7 @@ use agent_workspace_contract::{EnvVar, ErrorCode, Isolation, Plan, PlannedVolume
 use async_trait::async_trait;
 
 use self::folder::Folder;
-use self::holder::Holder;
+use self::holder::{Holder, end_strays};
 use self::machine::HostMachine;
 use self::make::{gone, unusable_root};
 use self::record::{Record, State, Walls};
@@ -303,7 +303,13 @@ impl Backend for Folders {
         let Some(_lock) = folder.lock().await? else { return Err(gone(&folder)) };
         match Holder::find(&folder) {
             Some(holder) => holder.stop(&folder, true).await.map(|()| true),
-            None => Ok(false),
+            None => {
+                // Its holder may have been killed by somebody, and what it held go on.
+                if let Some(record) = folder.read()? {
+                    end_strays(&record.create_id).await;
+                }
+                Ok(false)
+            }
         }
     }
 

@@ -178,3 +178,21 @@ fn many_commands_at_once_on_one_name_leave_a_whole_workspace_or_none() {
         assert_eq!((place.entries(), runs(&place)), (Vec::new(), Vec::new()));
     }
 }
+
+#[test]
+fn a_holder_that_somebody_kills_leaves_a_stopped_workspace_and_nothing_beside_the_next_one() {
+    let Some(place) = Place::walled("a killed holder") else { return };
+    let made = place.create("held");
+    let sleeps = format!("{}3", Place::sleeper());
+    Place::does(&made, &format!("{sleeps} >/dev/null 2>&1 &"));
+    let holder = std::fs::read_to_string(place.workspace("agent-ws-held").join("holder")).expect("a file");
+    let number = holder.split(' ').next().and_then(|number| number.parse().ok()).expect("a number");
+    kill_process(Pid::from_raw(number).expect("a number"), Signal::KILL).expect("a process");
+    until("it is seen as stopped", || place.document(["ls"], 0).text("/workspaces/0/status") == "stopped");
+    assert_eq!(Place::inside(&made, "true").code, 125);
+    assert_eq!(*place.document(["start", "held"], 0).at("/changed"), true);
+    assert_eq!(Place::processes(&sleeps), Vec::<String>::new());
+    Place::does(&made, "true");
+    place.document(["rm", "held"], 0);
+    assert_eq!((place.entries(), runs(&place)), (Vec::new(), Vec::new()));
+}

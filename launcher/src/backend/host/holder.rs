@@ -41,6 +41,9 @@ pub(super) struct Holder {
     pid: i32,
     /// The first process inside, behind walls that stand.
     inside: Option<i32>,
+    /// The namespace of processes that it is the first of. Numbers are used again while something is being ended, and what
+    /// has one then must not be taken for it.
+    namespace: Option<PathBuf>,
     /// Whether everything was written down of it, and what it holds lives.
     pub(super) is_whole: bool,
     /// Whether it is frozen.
@@ -61,7 +64,14 @@ impl Holder {
         let first = inside.and_then(|number| number.parse().ok());
         // What it holds may have ended, and itself be about to.
         let holds = first.is_none_or(|first| is_alive(first) && parent_of(first) == Some(pid));
-        Some(Self { pid, is_whole: inside.is_some() && holds, inside: first, is_paused: state == 'T', mark })
+        Some(Self {
+            pid,
+            is_whole: inside.is_some() && holds,
+            namespace: first.filter(|_| holds).and_then(namespace_apart),
+            inside: first,
+            is_paused: state == 'T',
+            mark,
+        })
     }
 
     /// Starts one. `wall` is what puts the walls up, up to the command, or nothing.
@@ -100,7 +110,8 @@ impl Holder {
         let number = inside.map_or_else(|| "-".to_owned(), |inside| inside.to_string());
         let network = if record.walls == Walls::Strict { "own" } else { "shared" };
         folder.put("holder", &format!("{pid} {} {number} {network}\n", record.create_id))?;
-        Ok(Self { pid, inside, is_whole: true, is_paused: false, mark: record.create_id.clone() })
+        let mark = record.create_id.clone();
+        Ok(Self { pid, namespace: inside.and_then(namespace_apart), inside, is_whole: true, is_paused: false, mark })
     }
 
     /// Everything that runs in the workspace, the first process inside included and the holder not.
@@ -108,9 +119,9 @@ impl Holder {
         // What has ended and is not yet buried is waited for by its parent, which may be frozen.
         let numbers = processes().into_iter().filter(|pid| *pid != self.pid && is_alive(*pid));
         match self.inside {
-            Some(inside) => {
-                let Some(theirs) = namespace(inside) else { return Vec::new() };
-                numbers.filter(|pid| namespace(*pid).as_ref() == Some(&theirs)).collect()
+            Some(_) => {
+                let Some(theirs) = &self.namespace else { return Vec::new() };
+                numbers.filter(|pid| namespace(*pid).as_ref() == Some(theirs)).collect()
             }
             None => {
                 let is_ours =
@@ -150,15 +161,15 @@ impl Holder {
         }
         let since = Instant::now();
         loop {
-            // The first process inside takes all the others with it, those too that come meanwhile.
-            self.inside.into_iter().for_each(|inside| end(inside, Signal::KILL));
+            // With the first process inside all the others go, those too that come meanwhile.
             let members = self.members();
             members.iter().for_each(|pid| end(*pid, Signal::KILL));
+            let lives = has_variable(self.pid, HOLDER, &self.mark);
+            if members.is_empty() && !lives {
+                break;
+            }
             if members.is_empty() {
                 end(self.pid, Signal::KILL);
-            }
-            if members.is_empty() && !is_alive(self.pid) {
-                break;
             }
             if since.elapsed() > KILLED_LIMIT {
                 return Err(Error::new(
@@ -233,6 +244,12 @@ fn namespace(pid: i32) -> Option<PathBuf> {
     std::fs::read_link(about(pid, "ns/pid")).ok()
 }
 
+/// The same where it is another than that of this program: what is in this one is everybody's.
+fn namespace_apart(pid: i32) -> Option<PathBuf> {
+    let own = std::fs::read_link("/proc/self/ns/pid").ok()?;
+    namespace(pid).filter(|theirs| *theirs != own)
+}
+
 /// Whether a process was started with a variable of this value.
 fn has_variable(pid: i32, name: &str, value: &str) -> bool {
     let wanted = format!("{name}={value}");
@@ -269,6 +286,22 @@ fn child_of(pid: i32) -> Option<i32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_in_no_namespace_of_its_own_is_never_taken_for_what_a_workspace_holds() {
+        let own = i32::try_from(std::process::id()).unwrap();
+        assert_eq!(namespace_apart(own), None);
+        // The number of what was inside is this program's by now.
+        let holder = Holder {
+            pid: i32::MAX,
+            inside: Some(own),
+            namespace: namespace_apart(own),
+            is_whole: true,
+            is_paused: false,
+            mark: String::new(),
+        };
+        assert_eq!(holder.members(), Vec::<i32>::new());
+    }
 
     #[tokio::test]
     async fn a_process_is_known_by_its_mark_and_not_by_its_number() {

@@ -110,6 +110,8 @@ impl Bubblewrap {
             "allow it: sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0"
         } else if forbids("unprivileged_userns_clone", "0") {
             "allow it: sudo sysctl -w kernel.unprivileged_userns_clone=1"
+        } else if std::fs::read_to_string("/proc/sys/user/max_user_namespaces").is_ok_and(|most| most.trim() == "0") {
+            "allow it: sudo sysctl -w user.max_user_namespaces=15000"
         } else {
             "this machine allows no user namespaces; use --backend docker, or --isolation none, which has no walls"
         };
