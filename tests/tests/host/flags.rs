@@ -65,6 +65,10 @@ fn the_state_folder_is_where_the_variables_say() {
     }
     let relative = plan().env("AGENT_WORKSPACE_STATE_DIR", "relative").run().expect(2).document();
     assert_eq!(relative.error_code(), "invalid_environment");
+    let file = place.folder().join("file");
+    std::fs::write(&file, "").expect("a file");
+    let create = place.launcher(["create", "--no-clone", "--name", "x"]).env("AGENT_WORKSPACE_STATE_DIR", &file).json();
+    assert_eq!(create.run().expect(2).document().error_code(), "invalid_environment");
     assert!(!home.exists() && !xdg.exists() && !place.state().exists());
 }
 

@@ -108,7 +108,18 @@ impl Folder {
             DirBuilder::new().recursive(true).mode(0o700).create(&self.root)?;
             private(&self.path())
         };
-        make().map_err(|error| self.failed("make the folder of", &error))
+        make().map_err(|error| match error.kind() {
+            ErrorKind::PermissionDenied
+            | ErrorKind::ReadOnlyFilesystem
+            | ErrorKind::NotADirectory
+            | ErrorKind::AlreadyExists => {
+                let root = self.root.display();
+                Error::new(ErrorCode::InvalidEnvironment, format!("workspaces cannot be made in {root}"))
+                    .cause(error.to_string())
+                    .hint("name another folder: export AGENT_WORKSPACE_STATE_DIR=/a/folder/of/yours")
+            }
+            _ => self.failed("make the folder of", &error),
+        })
     }
 
     /// Makes the folders that are the workspace's own.
