@@ -34,6 +34,8 @@ pub struct Args {
 pub struct Request {
     /// Where workspaces live.
     pub backend: &'static str,
+    /// The same as it was typed, if it was.
+    typed: Option<String>,
     /// What names begin with; the built-in prefix where what is set is none.
     pub prefix: Prefix,
     /// The image of new workspaces; the built-in one where what is set is none.
@@ -54,6 +56,7 @@ impl Args {
     pub fn resolve(self, host: &Host) -> Result<Request> {
         let Self { backend } = self;
         // What is wrong in the environment is a finding, and does not keep the others from being made.
+        let typed = backend.clone();
         let backend = match backend {
             Some(backend) => backend::choose(Some(&backend), host)?,
             None => backend::choose(None, host).unwrap_or(backend::DOCKER),
@@ -62,6 +65,7 @@ impl Args {
         let image = create::resolve_image(None, host).ok().flatten();
         Ok(Request {
             backend,
+            typed,
             prefix,
             default_image: image.is_none(),
             image: image.unwrap_or_else(ImageRef::default_agent_image),
@@ -81,7 +85,7 @@ impl Args {
 
 /// Makes every check. `opened` is the backend, or why there is none.
 pub async fn run(opened: Result<Arc<dyn Backend>>, request: Request) -> DoctorReport {
-    let Request { backend: _, prefix: _, image, default_image, before, after } = request;
+    let Request { backend: _, typed, prefix: _, image, default_image, before, after } = request;
     let examined = match opened {
         Ok(backend) => Ok(backend.examine(&image).await),
         Err(error) => Err(error),
@@ -94,6 +98,10 @@ pub async fn run(opened: Result<Arc<dyn Backend>>, request: Request) -> DoctorRe
         Err(error) => engine::of_backend(Err(error), &image, default_image, now),
     });
     checks.extend(after);
+    for check in &mut checks {
+        // What is to be pasted has to reach the same workspaces.
+        check.fix = check.fix.take().map(|fix| backend::in_the_words_of(typed.as_deref(), &fix));
+    }
     DoctorReport { healthy: checks.iter().all(|check| check.status != CheckStatus::Failed), checks }
 }
 

@@ -40,6 +40,9 @@ fn what_is_left_over_and_a_folder_that_cannot_be_used_are_findings() {
     assert!(touch.args(["-d", "2 hours ago"]).arg(&old).status().expect("a process").success());
     let document = place.launcher(["doctor"]).json().run().expect(0).document();
     assert_eq!(check(&document, "leftovers")["message"], "1 folder that a cut-off command has left");
+    assert_eq!(check(&document, "leftovers")["fix"], "agent-workspace prune --dry-run");
+    let typed = place.launcher(["doctor", "--backend", "host"]).json().run().expect(0).document();
+    assert_eq!(check(&typed, "leftovers")["fix"], "agent-workspace prune --backend host --dry-run");
     let file = place.folder().join("file");
     std::fs::write(&file, "").expect("a file");
     let document =

@@ -43,7 +43,7 @@ fn disk(place: &str, free: Option<u64>) -> Check {
     };
     let message = format!("{} are free in {place}", bytes_in_words(free));
     if free < LITTLE {
-        return with_fix("disk", CheckStatus::Warning, message, "agent-workspace prune --backend host --dry-run");
+        return with_fix("disk", CheckStatus::Warning, message, "agent-workspace prune --dry-run");
     }
     check("disk", CheckStatus::Ok, message)
 }
