@@ -42,6 +42,9 @@ variables! {
     DockerConfig = "DOCKER_CONFIG", "folder of the docker client's configuration; default `~/.docker`";
     DockerTlsVerify = "DOCKER_TLS_VERIFY", "when not empty, `tcp://` uses TLS and verifies the engine";
     DockerCertPath = "DOCKER_CERT_PATH", "folder of `ca.pem`, `cert.pem` and `key.pem` for TLS";
+    StateDir = "AGENT_WORKSPACE_STATE_DIR", "folder of the state file, which remembers VMs; default `$XDG_STATE_HOME/agent-workspace`";
+    XdgStateHome = "XDG_STATE_HOME", "where the folder of the state file is; default `~/.local/state`";
+    SshAuthSock = "SSH_AUTH_SOCK", "socket of the SSH agent, unless `~/.ssh/config` names another";
     XdgRuntimeDir = "XDG_RUNTIME_DIR", "where the sockets of rootless engines are looked for";
-    Home = "HOME", "home of the docker client's configuration; never mounted into a workspace";
+    Home = "HOME", "home of the docker client's configuration, of `~/.ssh` and of the state; never mounted into a workspace";
 }

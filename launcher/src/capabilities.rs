@@ -3,6 +3,7 @@
 use agent_workspace_contract::Capability;
 
 use crate::backend::BACKENDS;
+use crate::platform::PLATFORMS;
 
 /// The launcher's version, semver.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -21,6 +22,7 @@ pub fn names() -> Vec<String> {
 fn present(capability: Capability) -> bool {
     match capability {
         Capability::BackendDocker => BACKENDS.contains(&"docker"),
+        Capability::VmPlatformSsh => PLATFORMS.contains(&"ssh"),
         Capability::CapabilitiesCommand
         | Capability::SupportsFlag
         | Capability::Version
@@ -57,6 +59,9 @@ fn present(capability: Capability) -> bool {
         | Capability::RmRescueV1
         | Capability::ParseRepoCommand
         | Capability::TransportOptionsV1
-        | Capability::CompletionV1 => true,
+        | Capability::CompletionV1
+        | Capability::VmHostV1
+        | Capability::VmV1
+        | Capability::SshHostKeysV1 => true,
     }
 }

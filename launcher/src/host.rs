@@ -97,6 +97,22 @@ impl Host {
         std::env::split_paths(path).map(|folder| folder.join(name)).find(|program| program.is_file())
     }
 
+    /// The home folder of whoever runs this: `HOME`, else what the system's list of users says.
+    ///
+    /// # Errors
+    /// `invalid_environment` when neither says.
+    pub fn home(&self) -> Result<PathBuf> {
+        let home = self.var(EnvVar::Home)?.or_else(|| own_entry().map(|entry| entry.home));
+        home.map(PathBuf::from).ok_or_else(|| {
+            Error::new(ErrorCode::InvalidEnvironment, "it is not known where your home folder is").hint("set HOME")
+        })
+    }
+
+    /// The name of whoever runs this; empty where the system has none for them.
+    pub fn user_name(&self) -> String {
+        own_entry().map(|entry| entry.name).unwrap_or_default()
+    }
+
     /// The working directory.
     pub fn cwd(&self) -> &Path {
         &self.cwd
@@ -142,6 +158,43 @@ impl IgnoredSignals {
     }
 }
 
+/// A line of the system's list of users.
+struct Entry {
+    name: String,
+    home: String,
+}
+
+/// The one of whoever runs this.
+fn own_entry() -> Option<Entry> {
+    let own = rustix::process::getuid().as_raw().to_string();
+    let text = std::fs::read_to_string("/etc/passwd").ok()?;
+    let mut entries = text.lines().map(|line| line.split(':').collect::<Vec<_>>());
+    let entry = entries.find(|entry| entry.len() > 5 && entry[2] == own)?;
+    Some(Entry { name: entry[0].to_owned(), home: entry[5].to_owned() })
+}
+
+/// Adds a line to a file that only its owner may write, making it and its folder when they are not there.
+///
+/// # Errors
+/// The system's own.
+pub fn append_line(path: &Path, line: &str) -> std::io::Result<()> {
+    use std::io::{Read, Seek, Write};
+    use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+    if let Some(folder) = path.parent() {
+        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    }
+    let mut file = std::fs::OpenOptions::new().read(true).append(true).create(true).mode(0o600).open(path)?;
+    // Others add lines at the same time.
+    rustix::fs::flock(&file, rustix::fs::FlockOperation::LockExclusive)?;
+    let mut last = [b'\n'];
+    if file.seek(std::io::SeekFrom::End(0))? > 0 {
+        file.seek(std::io::SeekFrom::End(-1))?;
+        file.read_exact(&mut last)?;
+    }
+    let before = if last == *b"\n" { "" } else { "\n" };
+    file.write_all(format!("{before}{line}\n").as_bytes())
+}
+
 /// Bytes that are free for ordinary programs where a path is; `None` when it is not on this machine.
 pub fn free_space(path: &Path) -> Option<u64> {
     let disk = rustix::fs::statvfs(path).ok()?;
@@ -158,10 +211,18 @@ pub fn now() -> jiff::Timestamp {
 /// # Errors
 /// `internal` when the system gives no randomness.
 pub fn fresh_id() -> Result<String> {
-    use std::io::Read;
     let mut bytes = [0_u8; 8];
-    std::fs::File::open("/dev/urandom").and_then(|mut file| file.read_exact(&mut bytes)).map_err(|error| {
-        Error::new(ErrorCode::Internal, "the system gives no random numbers").cause(error.to_string())
-    })?;
+    fill_random(&mut bytes)?;
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// Bytes that nobody can guess.
+///
+/// # Errors
+/// `internal` when the system gives no randomness.
+pub fn fill_random(bytes: &mut [u8]) -> Result<()> {
+    use std::io::Read;
+    std::fs::File::open("/dev/urandom")
+        .and_then(|mut file| file.read_exact(bytes))
+        .map_err(|error| Error::new(ErrorCode::Internal, "the system gives no random numbers").cause(error.to_string()))
 }

@@ -7,6 +7,7 @@ use super::wrapper::WORKSPACE;
 use crate::backend::BACKENDS;
 use crate::capabilities;
 use crate::command::schema;
+use crate::platform::PLATFORMS;
 
 /// Places of documents that scripts read most.
 const POINTERS: [(&str, &str); 12] = [
@@ -51,6 +52,7 @@ pub(super) fn of(root: &Command, command: &Command, arg: &Arg, before: &[String]
         (_, _, WORKSPACE) => values.names = true,
         (_, _, "NAME") if arg.is_positional() => values.names = true,
         (_, _, "BACKEND") => values.words = BACKENDS.iter().map(|name| said(name, "")).collect(),
+        (_, _, "PLATFORM") => values.words = PLATFORMS.iter().map(|name| said(name, "")).collect(),
         (_, _, "POINTER") => values.words = POINTERS.map(|(pointer, of)| said(pointer, of)).to_vec(),
         (_, "supports", _) => {
             let list = capabilities::list().into_iter();

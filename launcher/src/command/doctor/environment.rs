@@ -95,6 +95,7 @@ fn usable(variable: EnvVar, host: &Host) -> Result<()> {
         EnvVar::GhToken | EnvVar::GithubToken if value.contains(char::is_control) => {
             wrong("the token holds a line end or control character".to_owned())
         }
+        EnvVar::StateDir => crate::store::folder(host).map(drop),
         EnvVar::GhToken
         | EnvVar::GithubToken
         | EnvVar::WorkspacePrefix
@@ -106,6 +107,8 @@ fn usable(variable: EnvVar, host: &Host) -> Result<()> {
         | EnvVar::DockerTlsVerify
         | EnvVar::DockerCertPath
         | EnvVar::XdgRuntimeDir
+        | EnvVar::XdgStateHome
+        | EnvVar::SshAuthSock
         | EnvVar::Home => Ok(()),
     }
 }
