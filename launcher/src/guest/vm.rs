@@ -16,6 +16,9 @@ pub const WORKSPACES: &str = "/srv/agent-workspace/workspaces";
 const OLDEST_DEBIAN: u32 = 12;
 const ARCHITECTURES: [&str; 2] = ["amd64", "arm64"];
 
+/// Longer than any mark that we make.
+const LONGEST_MARK: usize = 64;
+
 /// A step of preparing a machine: looks first, and acts only where something is missing.
 struct Step {
     name: &'static str,
@@ -70,7 +73,7 @@ pub async fn take_in(machine: &dyn Machine, fresh: &str) -> Result<Facts> {
     let doing = "mark the machine";
     let output = run_short(machine, Command::script(MARK, &[fresh]).run_by(Who::Root), doing).await?;
     let mark = reported(whole(&output, doing)?, "machine").unwrap_or_default().to_owned();
-    if mark.is_empty() || !mark.chars().all(|c| c.is_ascii_alphanumeric()) {
+    if mark.is_empty() || mark.len() > LONGEST_MARK || !mark.chars().all(|c| c.is_ascii_alphanumeric()) {
         return Err(Error::new(ErrorCode::VmUnsuitable, "the machine's mark is broken")
             .hint("remove it there: sudo rm /etc/agent-workspace/machine-id"));
     }
@@ -107,7 +110,13 @@ fn suitable(said: &str) -> Result<(String, String, String)> {
         return Err(no("who logs in cannot become root there without a password".to_owned())
             .hint("on the machine: echo \"$USER ALL=(ALL) NOPASSWD:ALL\" | sudo tee /etc/sudoers.d/agent-workspace"));
     }
-    Ok((value("home"), os, architecture))
+    let home = value("home");
+    if !home.starts_with('/') {
+        return Err(
+            no("who logs in has no home there".to_owned()).hint("give the user one: sudo mkhomedir_helper USER")
+        );
+    }
+    Ok((home, os, architecture))
 }
 
 /// Prepares a machine, step by step; each is told to `begun` before it begins.
@@ -193,6 +202,7 @@ mod tests {
             ("version=12", "version=11", "too old"),
             ("architecture=amd64", "architecture=i386", "i386"),
             ("root=yes", "root=no", "root"),
+            ("home=/home/admin", "home=", "home"),
         ] {
             let error = suitable(&DEBIAN.replace(from, to)).unwrap_err();
             assert_eq!(error.code(), ErrorCode::VmUnsuitable);

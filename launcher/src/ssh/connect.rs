@@ -8,7 +8,7 @@ use std::time::Duration;
 use agent_workspace_contract::{EnvVar, ErrorCode};
 use russh::client::{self, ChannelOpenHandle, Handle, Msg, Session};
 use russh::keys::PublicKeyOrCertificate;
-use russh::{Channel, ChannelMsg, Disconnect, Preferred};
+use russh::{Channel, ChannelMsg, ChannelReadHalf, ChannelWriteHalf, Disconnect, Preferred};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
@@ -121,9 +121,9 @@ impl Connection {
         stdin: Option<&[u8]>,
         heard: &mut (dyn FnMut(From, &[u8]) -> Result<()> + Send),
     ) -> Result<Ended> {
-        let opened = self.channel().await?;
-        opened.channel().exec(true, line).await.map_err(|error| lost(&self.settings, &error))?;
-        let mut writer = opened.channel().make_writer();
+        let mut opened = self.channel().await?;
+        opened.write.exec(true, line).await.map_err(|error| lost(&self.settings, &error))?;
+        let mut writer = opened.write.make_writer();
         let write = async {
             use tokio::io::AsyncWriteExt;
             if let Some(stdin) = stdin {
@@ -132,11 +132,10 @@ impl Connection {
             }
             let _ = writer.shutdown().await;
         };
-        let mut opened = opened;
         let read = async {
             let (mut ended, mut refused) = (None, false);
             // What is said may come after how it ended.
-            while let Some(message) = opened.next().await {
+            while let Some(message) = opened.read.wait().await {
                 match message {
                     ChannelMsg::Data { data } => heard(From::Stdout, &data)?,
                     ChannelMsg::ExtendedData { data, ext: 1 } => heard(From::Stderr, &data)?,
@@ -162,7 +161,8 @@ impl Connection {
     pub(super) async fn channel(&self) -> Result<Opened<'_>> {
         let permit = self.channels.acquire().await.map_err(|error| unreachable(&self.settings, &error.to_string()))?;
         let channel = self.session.channel_open_session().await.map_err(|error| lost(&self.settings, &error))?;
-        Ok(Opened { channel: Some(channel), _permit: permit })
+        let (read, write) = channel.split();
+        Ok(Opened { read, write: Arc::new(write), _permit: permit })
     }
 
     /// A stream to an address as the host sees it.
@@ -174,28 +174,16 @@ impl Connection {
 
 /// A channel that is closed when it is done with: one that is merely forgotten keeps its place on the server.
 pub(super) struct Opened<'a> {
-    channel: Option<Channel<Msg>>,
+    pub(super) read: ChannelReadHalf,
+    pub(super) write: Arc<ChannelWriteHalf<Msg>>,
     _permit: SemaphorePermit<'a>,
-}
-
-impl Opened<'_> {
-    pub(super) fn channel(&self) -> &Channel<Msg> {
-        // It is there until the drop.
-        self.channel.as_ref().unwrap_or_else(|| unreachable!("a channel is there until it is dropped"))
-    }
-
-    pub(super) async fn next(&mut self) -> Option<ChannelMsg> {
-        match &mut self.channel {
-            Some(channel) => channel.wait().await,
-            None => None,
-        }
-    }
 }
 
 impl Drop for Opened<'_> {
     fn drop(&mut self) {
-        if let (Some(channel), Ok(runtime)) = (self.channel.take(), tokio::runtime::Handle::try_current()) {
-            runtime.spawn(async move { channel.close().await });
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            let write = Arc::clone(&self.write);
+            runtime.spawn(async move { write.close().await });
         }
     }
 }

@@ -283,6 +283,13 @@ mod tests {
         assert_eq!(Known::read("", "vm").preferred(&usual), usual);
     }
 
+    proptest::proptest! {
+        #[test]
+        fn nothing_is_known_by_chance(text in "[ -~\t\n|*@!,]{0,200}", name in "[a-z.*?\\[\\]:0-9]{0,20}") {
+            proptest::prop_assert_eq!(verdict(&text, &name), Verdict::Unknown);
+        }
+    }
+
     #[test]
     fn patterns_match_as_in_known_hosts() {
         for (pattern, name, fits) in [

@@ -108,23 +108,19 @@ impl Machine for SshMachine {
                 .cause(error.to_string())
                 .hint("try again in a moment")
         };
-        opened
-            .channel()
-            .request_pty(false, "xterm-256color", 80, 24, 0, 0, &[])
-            .await
-            .map_err(|error| failed(&error))?;
+        opened.write.request_pty(false, "xterm-256color", 80, 24, 0, 0, &[]).await.map_err(|error| failed(&error))?;
         let line = join(&[&["exec".to_owned()][..], &self.words(&command)].concat());
-        opened.channel().exec(true, line).await.map_err(|error| failed(&error))?;
+        opened.write.exec(true, line).await.map_err(|error| failed(&error))?;
         let (ours, theirs) = tokio::io::duplex(64 << 10);
         let (sizes, mut resized) = tokio::sync::mpsc::channel(4);
-        let mut writer = opened.channel().make_writer();
+        let mut writer = opened.write.make_writer();
         let pump = async {
             use tokio::io::{AsyncReadExt, AsyncWriteExt};
             let (mut from, mut to) = tokio::io::split(theirs);
             let (mut ended, mut typing, mut bytes) = (None, true, vec![0; 4096]);
             loop {
                 tokio::select! {
-                    message = opened.next() => match message {
+                    message = opened.read.wait() => match message {
                         Some(ChannelMsg::Data { data }) => if to.write_all(&data).await.is_err() { break },
                         Some(ChannelMsg::ExitStatus { exit_status }) => ended = Some(Ended::Status(exit_status)),
                         Some(ChannelMsg::ExitSignal { signal_name, .. }) => {
@@ -141,7 +137,7 @@ impl Machine for SshMachine {
                         }
                     },
                     Some((rows, columns)) = resized.recv() => {
-                        let _ = opened.channel().window_change(columns, rows, 0, 0).await;
+                        let _ = opened.write.window_change(columns, rows, 0, 0).await;
                     }
                 }
             }

@@ -268,6 +268,21 @@ fn jump_hosts_and_proxy_commands_lead_there() {
 
 #[test]
 #[ignore = "starts an SSH server: run ./dev test"]
+fn without_ssh_its_defaults_hold() {
+    let way = Way::new();
+    let home = way.file("home/.ssh");
+    std::fs::create_dir_all(&home).expect("a folder");
+    std::fs::copy(way.file("user"), home.join("id_ed25519")).expect("a key");
+    let adding = way.add("a").env("PATH", "/nonexistent").env("HOME", way.file("home"));
+    fails(&adding, 6, "host_key_unknown");
+    ok(&adding.clone().arg("--accept-new-host-key"));
+    assert_eq!(ok(&adding).at("/changed"), false);
+    let known = std::fs::read_to_string(home.join("known_hosts")).expect("a file");
+    assert!(known.contains(&way.host_and_key().1), "{known}");
+}
+
+#[test]
+#[ignore = "starts an SSH server: run ./dev test"]
 fn a_host_that_does_not_answer_is_given_up_within_its_time() {
     let way = Way::new();
     let silent = TcpListener::bind("127.0.0.1:0").expect("a port");

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use agent_workspace_tests::live::{Machine, Machines, run_with_input, try_docker, until};
 use agent_workspace_tests::{Document, Ran};
+use serde_json::json;
 
 fn ok(machines: &Machines, line: &str) -> Document {
     machines.launcher(line).run().expect(0).document()
@@ -180,6 +181,42 @@ fn a_step_that_fails_leaves_a_vm_that_can_be_mended() {
     machine.run("rm /srv/agent-workspace");
     assert_eq!(ok(&machines, &line).at("/created"), false);
     assert_eq!(ok(&machines, "vm list").text("/vms/0/initialization"), "complete");
+}
+
+#[test]
+#[ignore = "drives a real engine: run ./dev test"]
+fn a_preparation_that_is_cut_off_is_gone_on_with() {
+    let machines = Machines::new();
+    let machine = machines.start("dev");
+    let line = format!("vm create dev --host {} --accept-new-host-key", machine.address);
+    let prepared = || {
+        let listed = ok(&machines, "vm list");
+        let at_work = |row: &serde_json::Value| row["initialization"] == "in_progress" && row["problems"] == json!([]);
+        listed.at("/vms").as_array().is_some_and(|rows| rows.iter().any(at_work))
+    };
+    // Hangs where the first step looks.
+    let hang = "printf '#!/bin/sh\\nsleep 600\\n' >/usr/local/sbin/dpkg-query && chmod +x /usr/local/sbin/dpkg-query";
+    machine.run(hang);
+    let child = machines.launcher(&line).spawn();
+    until("it is at work", prepared);
+    let process = child.id().to_string();
+    assert_eq!(run_with_input(std::process::Command::new("kill").args(["-TERM", &process]), "").code, 0);
+    let ended = Ran::of(child).expect(143).document();
+    assert_eq!(ended.text("/error/details/phase"), "initialize");
+    assert_eq!(ok(&machines, "vm list").text("/vms/0/problems/0/code"), "not_initialized");
+
+    let mut child = machines.launcher("vm reinit dev").spawn();
+    until("it is at work", prepared);
+    child.kill().expect("it runs");
+    child.wait().expect("it ends");
+    let listed = ok(&machines, "vm list");
+    assert_eq!(listed.text("/vms/0/problems/0/code"), "cut_off");
+    assert!(listed.text("/vms/0/problems/0/hint").contains("vm reinit dev"), "{listed:?}");
+
+    machine.run("rm /usr/local/sbin/dpkg-query");
+    let made = ok(&machines, &line);
+    assert_eq!((made.at("/created"), made.text("/vm/initialization")), (&false.into(), "complete"));
+    assert_eq!(made.at("/vm/problems").as_array().map(Vec::len), Some(0));
 }
 
 #[test]

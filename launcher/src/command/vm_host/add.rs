@@ -76,6 +76,7 @@ async fn look(fleet: &Fleet, host: &RemoteTarget, accept_new: bool) -> Result<(O
     let machine = SshMachine::new(connection.clone());
     let output = machine.run(Command::script("uname -s; uname -m", &[]), &mut |_| {}).await?;
     connection.close().await;
-    let mut words = output.stdout.lines().map(str::trim).filter(|line| !line.is_empty());
+    let plain = |word: &&str| !word.is_empty() && word.len() <= 40 && word.chars().all(|c| c.is_ascii_graphic());
+    let mut words = output.stdout.lines().map(str::trim).filter(plain);
     Ok((words.next().map(str::to_ascii_lowercase), words.next().map(str::to_owned)))
 }
