@@ -34,6 +34,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use crate::cli::{Cli, ImageVerb, Verb, VmHostVerb, VmVerb};
 use crate::command::App;
 use crate::command::vm::Fleet;
+use crate::completion::Named;
 use crate::error::{Error, Result, usage};
 pub use crate::host::Host;
 use crate::host::IgnoredSignals;
@@ -94,9 +95,9 @@ fn dispatch(host: &Host, output: &mut Output, verb: Verb, timeout: Option<Durati
         Verb::Field(args) => {
             output.finish(args.resolve().and_then(|request| command::field::run(&request, std::io::stdin().lock())))
         }
-        Verb::Complete(args) => {
-            output.finish_as_text(&command::complete::run(&args.resolve(), || names_at_once(host).unwrap_or_default()))
-        }
+        Verb::Complete(args) => output.finish_as_text(&command::complete::run(&args.resolve(), |named| {
+            names_at_once(host, named).unwrap_or_default()
+        })),
         Verb::Completion(args) => output.finish(Ok(command::completion::run(&args))),
         Verb::Create(args) | Verb::Up(args) if args.plan_only() => {
             engine(host, output, timeout, args.resolve(host, json), command::create::plan::run, Output::finish)
@@ -312,8 +313,12 @@ fn doctor(
     output.finish(result)
 }
 
-/// Workspaces that the engine lists while somebody waits with a finger on the key; none where it takes longer or fails.
-fn names_at_once(host: &Host) -> Option<Vec<(String, String)>> {
+/// Workspaces that the engine lists while somebody waits with a finger on the key, or machines that are remembered; none
+/// where it takes longer or fails.
+fn names_at_once(host: &Host, named: Named) -> Option<Vec<(String, String)>> {
+    if named != Named::Workspace {
+        return Some(command::complete::remembered(&store::Store::of(host).ok()?, named));
+    }
     let prefix = command::prefix(host).ok()?;
     let runtime = runtime().ok()?;
     let names = runtime.block_on(async {

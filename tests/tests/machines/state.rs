@@ -83,3 +83,18 @@ fn a_folder_that_cannot_be_written_is_said() {
     std::fs::write(&file, "").expect("a file");
     fails(&file.join("state"), "vm-host add h box --no-check", 1, "state_failed");
 }
+
+#[test]
+fn machines_that_are_remembered_complete_the_line_and_asking_leaves_no_trace() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let state = folder.path().join("state");
+    let ask = |words: [&str; 4]| {
+        let words = ["__complete", "--shell", "bash", "--index", "3", "--"].into_iter().chain(words);
+        Launcher::new(words).env("AGENT_WORKSPACE_STATE_DIR", &state).run().expect(0).stdout
+    };
+    let line = ["agent-workspace", "vm-host", "remove", ""];
+    assert!(!ask(line).contains("box"));
+    assert!(!state.exists());
+    ok(&state, "vm-host add box admin@box --no-check");
+    assert_eq!(ask(line), "box\tadmin@box\n");
+}

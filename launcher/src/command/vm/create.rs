@@ -25,7 +25,7 @@ pub struct Args {
     #[arg(long, value_name = "PLATFORM")]
     platform: Option<String>,
     /// The machine: [USER@]HOST[:PORT], a name from ~/.ssh/config, or the name of a VM host
-    #[arg(long, value_name = "HOST")]
+    #[arg(long, value_name = "VM_HOST|HOST")]
     host: Option<String>,
     /// Whether to believe it
     #[command(flatten)]
