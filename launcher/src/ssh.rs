@@ -10,6 +10,8 @@ mod machine;
 mod quoting;
 mod settings;
 mod target;
+#[cfg(test)]
+mod tests;
 
 use std::path::PathBuf;
 

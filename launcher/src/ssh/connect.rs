@@ -3,14 +3,14 @@
 use std::pin::Pin;
 use std::process::Stdio;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use agent_workspace_contract::{EnvVar, ErrorCode};
 use russh::client::{self, ChannelOpenHandle, Handle, Msg, Session};
 use russh::keys::PublicKeyOrCertificate;
 use russh::{Channel, ChannelMsg, ChannelReadHalf, ChannelWriteHalf, Disconnect, Preferred};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::{Semaphore, SemaphorePermit, oneshot};
 
 use super::known_hosts::Known;
 use super::settings::Settings;
@@ -24,12 +24,15 @@ const KEEPALIVE: Duration = Duration::from_secs(10);
 const KEEPALIVES: usize = 3;
 /// Servers take ten channels at a time unless configured otherwise.
 const CHANNELS: usize = 8;
+/// How long a server that has no place for another channel is asked again, and how often.
+const CHANNEL_LIMIT: Duration = Duration::from_secs(10);
+const CHANNEL_PAUSE: Duration = Duration::from_millis(100);
 /// More jump hosts than anybody has, so that a circle of them ends.
 const LONGEST_WAY: usize = 8;
 
 /// A host that has let us in.
 pub struct Connection {
-    session: Handle<Guard>,
+    session: Arc<Handle<Guard>>,
     settings: Settings,
     target: RemoteTarget,
     channels: Semaphore,
@@ -83,15 +86,11 @@ impl Connection {
                     way = Some(Box::new(Self::through(client, jump, accept_new, way, longest).await?));
                 }
             }
-            let (session, way) = Box::pin(handshake(target, &settings, accept_new, way)).await?;
-            let mut connection =
-                Self { session, settings, target: target.clone(), channels: Semaphore::new(CHANNELS), _way: way };
-            let let_in = auth::log_in(&mut connection.session, &connection.settings);
-            match tokio::time::timeout(LOGIN_LIMIT, let_in).await {
-                Ok(Ok(())) => Ok(connection),
-                Ok(Err(error)) => Err(error),
-                Err(_) => Err(unreachable(&connection.settings, "it did not let us in within 30 seconds")),
-            }
+            let (mut session, way) = Box::pin(handshake(target, &settings, accept_new, way)).await?;
+            let let_in = tokio::time::timeout(LOGIN_LIMIT, auth::log_in(&mut session, &settings)).await;
+            let_in.map_err(|_| unreachable(&settings, "it did not let us in within 30 seconds"))??;
+            let (session, target) = (Arc::new(session), target.clone());
+            Ok(Self { session, settings, target, channels: Semaphore::new(CHANNELS), _way: way })
         })
     }
 
@@ -153,16 +152,45 @@ impl Connection {
                 None => Err(unreachable(&self.settings, "the connection was lost before the command ended")),
             }
         };
-        let ((), ended) = tokio::join!(write, read);
-        ended
+        let (mut write, mut read, mut writing) = (std::pin::pin!(write), std::pin::pin!(read), true);
+        loop {
+            // Who has ended reads no more, and a writer would wait for it for ever.
+            tokio::select! {
+                biased;
+                ended = &mut read => return ended,
+                () = &mut write, if writing => writing = false,
+            }
+        }
     }
 
     /// A channel for one command; waits while too many are open.
     pub(super) async fn channel(&self) -> Result<Opened<'_>> {
         let permit = self.channels.acquire().await.map_err(|error| unreachable(&self.settings, &error.to_string()))?;
-        let channel = self.session.channel_open_session().await.map_err(|error| lost(&self.settings, &error))?;
+        let since = Instant::now();
+        let channel = loop {
+            match self.open_channel().await {
+                Ok(channel) => break channel,
+                // A command that nobody waits for any more keeps its place until it ends.
+                Err(russh::Error::ChannelOpenFailure(_)) if since.elapsed() < CHANNEL_LIMIT => {
+                    tokio::time::sleep(CHANNEL_PAUSE).await;
+                }
+                Err(error) => return Err(lost(&self.settings, &error)),
+            }
+        };
         let (read, write) = channel.split();
         Ok(Opened { read, write: Arc::new(write), _permit: permit })
+    }
+
+    /// Opens a channel. One that opens when nobody waits for it any more is closed again, or it would keep its place.
+    async fn open_channel(&self) -> Result<Channel<Msg>, russh::Error> {
+        let session = Arc::clone(&self.session);
+        let (sender, receiver) = oneshot::channel();
+        tokio::spawn(async move {
+            if let Err(Ok(channel)) = sender.send(session.channel_open_session().await) {
+                let _ = channel.close().await;
+            }
+        });
+        receiver.await.unwrap_or(Err(russh::Error::Disconnect))
     }
 
     /// A stream to an address as the host sees it.

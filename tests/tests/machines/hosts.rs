@@ -256,7 +256,7 @@ fn jump_hosts_and_proxy_commands_lead_there() {
     way.configure(&format!(
         "Host far\n  HostName 127.0.0.1\n  Port {port}\n  ProxyJump near,nearer\n\
          Host near nearer\n  HostName 127.0.0.1\n  Port {port}\n\
-         Host proxied\n  HostName 127.0.0.1\n  Port {port}\n  ProxyCommand bash -c 'exec 3<>/dev/tcp/%h/%p; cat <&3 & exec cat >&3'\n\
+         Host proxied\n  HostName 127.0.0.1\n  Port {port}\n  ProxyCommand ssh -W %h:%p near\n\
          Host circle\n  HostName 127.0.0.1\n  ProxyJump circle\n"
     ));
     ok(&way.adding("far", "far"));
