@@ -68,6 +68,12 @@ impl Known {
         Self { entries: entries.filter(|entry| names(entry.host_patterns(), name)).collect(), name: name.to_owned() }
     }
 
+    /// Whether any line is about the host.
+    #[cfg(test)]
+    pub(super) fn mentioned(text: &str, name: &str) -> bool {
+        !Self::read(text, name).entries.is_empty()
+    }
+
     /// What is to be made of a key.
     pub(super) fn verdict(&self, key: &PublicKey) -> Verdict {
         let is = |entry: &&Entry| entry.public_key().key_data() == key.key_data();

@@ -167,3 +167,28 @@ async fn a_connection_that_is_cut_in_the_middle_is_said() {
     let (ended, ()) = tokio::join!(machine.run(command(&["sleep", "30"]), &mut deaf), cut);
     assert_eq!(ended.unwrap_err().code(), agent_workspace_contract::ErrorCode::HostUnreachable);
 }
+
+proptest::proptest! {
+    #![proptest_config(proptest::test_runner::Config::with_cases(150))]
+    #[test]
+    #[ignore = "asks ssh-keygen: run ./dev test"]
+    fn hosts_are_found_where_ssh_finds_them(
+        patterns in proptest::collection::vec("!?[ab*?.]{1,4}|\\[[ab*]{1,2}\\]:2|\\[[ab?]{1,2}\\]:[2*]", 1..4),
+        name in "[ab.]{1,4}|\\[[ab]{1,2}\\]:2",
+        hashed in proptest::bool::ANY,
+    ) {
+        let key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJdD7y3aLq454yWBdwLWbieU1ebz9/cu7/QEXn9OIeZJ";
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("known");
+        // What is hashed is a name, not a pattern.
+        let hosts = if hashed { patterns[0].replace(['*', '?', '!'], "a") } else { patterns.join(",") };
+        std::fs::write(&file, format!("{hosts} {key}\n")).unwrap();
+        if hashed {
+            let done = Process::new("ssh-keygen").args(["-q", "-H", "-f"]).arg(&file).output().unwrap();
+            proptest::prop_assert!(done.status.success());
+        }
+        let text = std::fs::read_to_string(&file).unwrap();
+        let found = Process::new("ssh-keygen").args(["-F", &name, "-f"]).arg(&file).output().unwrap();
+        proptest::prop_assert_eq!(super::known_hosts::Known::mentioned(&text, &name), found.status.success(), "{}", text);
+    }
+}
