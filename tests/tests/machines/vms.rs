@@ -183,20 +183,48 @@ fn a_step_that_fails_leaves_a_vm_that_can_be_mended() {
     assert_eq!(ok(&machines, "vm list").text("/vms/0/initialization"), "complete");
 }
 
+/// Makes the first step hang where it looks.
+const HANG: &str =
+    "printf '#!/bin/sh\\nsleep 600\\n' >/usr/local/sbin/dpkg-query && chmod +x /usr/local/sbin/dpkg-query";
+
+/// Whether somebody is preparing the first VM.
+fn is_prepared(machines: &Machines) -> bool {
+    let listed = ok(machines, "vm list");
+    let at_work = |row: &serde_json::Value| row["initialization"] == "in_progress" && row["problems"] == json!([]);
+    listed.at("/vms").as_array().is_some_and(|rows| rows.iter().any(at_work))
+}
+
+#[test]
+#[ignore = "drives a real engine: run ./dev test"]
+fn a_machine_that_falls_silent_in_the_middle_is_given_up_and_gone_on_with() {
+    let machines = Machines::new();
+    let machine = machines.start("dev");
+    machine.run(HANG);
+    let line = format!("vm create dev --host {} --accept-new-host-key", machine.address);
+    let child = machines.launcher(&line).spawn();
+    until("it is at work", || is_prepared(&machines));
+    assert_eq!(try_docker(["pause", &machine.container]).code, 0);
+    let since = Instant::now();
+    let ended = Ran::of(child).expect(7).document();
+    assert_eq!((ended.error_code(), ended.at("/error/retryable")), ("host_unreachable", &true.into()));
+    assert!(since.elapsed() < Duration::from_secs(90), "{:?}", since.elapsed());
+    assert_eq!(ok(&machines, "vm list").text("/vms/0/problems/0/code"), "not_initialized");
+    assert_eq!(try_docker(["unpause", &machine.container]).code, 0);
+    // What was begun there may still run; what it waits for does not.
+    machine.run("rm /usr/local/sbin/dpkg-query");
+    assert_eq!(ok(&machines, &line).text("/vm/initialization"), "complete");
+    assert_eq!(try_docker(["restart", "-t", "1", &machine.container]).code, 0);
+    until("it is back", || machines.launcher("vm reinit dev").run().code == 0);
+}
+
 #[test]
 #[ignore = "drives a real engine: run ./dev test"]
 fn a_preparation_that_is_cut_off_is_gone_on_with() {
     let machines = Machines::new();
     let machine = machines.start("dev");
     let line = format!("vm create dev --host {} --accept-new-host-key", machine.address);
-    let prepared = || {
-        let listed = ok(&machines, "vm list");
-        let at_work = |row: &serde_json::Value| row["initialization"] == "in_progress" && row["problems"] == json!([]);
-        listed.at("/vms").as_array().is_some_and(|rows| rows.iter().any(at_work))
-    };
-    // Hangs where the first step looks.
-    let hang = "printf '#!/bin/sh\\nsleep 600\\n' >/usr/local/sbin/dpkg-query && chmod +x /usr/local/sbin/dpkg-query";
-    machine.run(hang);
+    let prepared = || is_prepared(&machines);
+    machine.run(HANG);
     let child = machines.launcher(&line).spawn();
     until("it is at work", prepared);
     let process = child.id().to_string();
