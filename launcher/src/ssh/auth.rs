@@ -29,7 +29,7 @@ pub(super) async fn log_in(session: &mut Handle<Guard>, settings: &Settings) -> 
     let hint = if encrypted {
         "the launcher asks for no passphrase; give the key to the agent: ssh-add".to_owned()
     } else {
-        format!("see what ssh itself does: ssh -v -l {} -p {} {}", settings.user, settings.port, settings.hostname)
+        format!("see what ssh itself does: ssh -v {}", settings.target.pasted())
     };
     let error = Error::new(
         ErrorCode::SshAuthFailed,

@@ -86,7 +86,7 @@ impl Connection {
                     way = Some(Box::new(Self::through(client, jump, accept_new, way, longest).await?));
                 }
             }
-            let (mut session, way) = Box::pin(handshake(target, &settings, accept_new, way)).await?;
+            let (mut session, way) = Box::pin(handshake(&settings, accept_new, way)).await?;
             let let_in = tokio::time::timeout(LOGIN_LIMIT, auth::log_in(&mut session, &settings)).await;
             let_in.map_err(|_| unreachable(&settings, "it did not let us in within 30 seconds"))??;
             let (session, target) = (Arc::new(session), target.clone());
@@ -218,7 +218,6 @@ impl Drop for Opened<'_> {
 
 /// Connects and agrees on keys, over a connection to the host before it when there is one.
 async fn handshake(
-    target: &RemoteTarget,
     settings: &Settings,
     accept_new: bool,
     way: Option<Box<Connection>>,
@@ -232,7 +231,7 @@ async fn handshake(
         nodelay: true,
         ..client::Config::default()
     });
-    let guard = Guard { known, settings: settings.clone(), accept_new, typed: target.clone() };
+    let guard = Guard { known, settings: settings.clone(), accept_new };
     let greet = async {
         let stream = stream(settings, way.as_deref()).await?;
         client::connect_stream(config, stream, guard).await.map_err(|refusal| match refusal {
@@ -285,7 +284,6 @@ pub(super) struct Guard {
     known: Known,
     settings: Settings,
     accept_new: bool,
-    typed: RemoteTarget,
 }
 
 /// Why a connection came to nothing.
@@ -308,11 +306,9 @@ impl client::Handler for Guard {
 
     async fn check_server_key(&mut self, shown: &PublicKeyOrCertificate) -> Result<bool, Refusal> {
         match shown {
-            PublicKeyOrCertificate::PublicKey { key, .. } => self
-                .known
-                .judge(key, &self.settings, self.accept_new, &self.typed.to_string())
-                .map(|()| true)
-                .map_err(Refusal::Ours),
+            PublicKeyOrCertificate::PublicKey { key, .. } => {
+                self.known.judge(key, &self.settings, self.accept_new).map(|()| true).map_err(Refusal::Ours)
+            }
             // None was asked for.
             PublicKeyOrCertificate::Certificate(_) => Ok(false),
         }
@@ -402,7 +398,7 @@ pub(super) fn unreachable(settings: &Settings, cause: &str) -> Error {
     Error::new(ErrorCode::HostUnreachable, format!("host {} cannot be reached", settings.address()))
         .cause(cause)
         .detail("host", settings.address())
-        .hint(format!("see: ssh -l {} -p {} {} true", settings.user, settings.port, settings.hostname))
+        .hint(format!("see: ssh {} true", settings.target.pasted()))
 }
 
 /// The same in the words of the library.

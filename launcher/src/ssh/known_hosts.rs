@@ -106,7 +106,7 @@ impl Known {
     ///
     /// # Errors
     /// `host_key_unknown`, `host_key_changed`.
-    pub(super) fn judge(&self, key: &PublicKey, settings: &Settings, accept_new: bool, typed: &str) -> Result<()> {
+    pub(super) fn judge(&self, key: &PublicKey, settings: &Settings, accept_new: bool) -> Result<()> {
         let fingerprint = key.fingerprint(HashAlg::Sha256).to_string();
         let kind = key.algorithm().to_string();
         let about = |error: Error| {
@@ -126,7 +126,8 @@ impl Known {
             ))
             .hint(format!(
                 "compare the fingerprint with the host's own (ssh-keygen -lf /etc/ssh/ssh_host_*_key.pub there), then \
-                 add --accept-new-host-key, or once: ssh -o StrictHostKeyChecking=ask {typed} true"
+                 add --accept-new-host-key, or once: ssh -o StrictHostKeyChecking=ask {} true",
+                settings.target.pasted()
             ))),
             Verdict::Changed => Err(about(Error::new(
                 ErrorCode::HostKeyChanged,

@@ -66,7 +66,10 @@ impl SshMachine {
             ErrorCode::GuestFailed,
             format!("the login shell of {user} on {} runs no commands", self.connection.target()),
         )
-        .hint(format!("see: ssh {} true; the shell must be one that knows POSIX quotes", self.connection.target()));
+        .hint(format!(
+            "see: ssh {} true; the shell must be one that knows POSIX quotes",
+            self.connection.target().pasted()
+        ));
         let said = String::from_utf8_lossy(&stdout.noise).trim().to_owned();
         Err(if said.is_empty() { error } else { error.cause(said) })
     }

@@ -29,6 +29,8 @@ pub(super) enum Strictness {
 /// How one host is reached and recognised.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Settings {
+    /// The host as it was named.
+    pub(super) target: RemoteTarget,
     /// Where it is.
     pub(super) hostname: String,
     pub(super) port: u16,
@@ -69,7 +71,7 @@ impl Settings {
         let failed = |cause: String| {
             Error::new(ErrorCode::InvalidEnvironment, format!("ssh cannot say how to reach {target}"))
                 .cause(cause)
-                .hint(format!("see: ssh -G {target}"))
+                .hint(format!("see: ssh -G {}", target.pasted()))
         };
         let output = tokio::time::timeout(READING_LIMIT, command.output())
             .await
@@ -85,6 +87,7 @@ impl Settings {
     fn without_ssh(client: &Client, target: &RemoteTarget) -> Self {
         let file = |name: &str| client.home.join(".ssh").join(name);
         Self {
+            target: target.clone(),
             hostname: target.host.clone(),
             port: target.port.unwrap_or(22),
             user: target.user.clone().unwrap_or_else(|| client.user.clone()),

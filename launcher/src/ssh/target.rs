@@ -4,6 +4,7 @@ use std::fmt;
 
 use agent_workspace_contract::ErrorCode;
 
+use super::quoting::join;
 use crate::error::{Error, Result};
 
 /// A host by the words that reach it. Nothing in it can be mistaken for a flag or for words of a shell.
@@ -83,6 +84,11 @@ impl RemoteTarget {
         words.extend(["--".to_owned(), self.host.clone()]);
         words
     }
+
+    /// The same as one piece of a line to paste after `ssh` and its flags, which takes no `HOST:PORT`.
+    pub fn pasted(&self) -> String {
+        join(&self.words())
+    }
 }
 
 impl fmt::Display for RemoteTarget {
@@ -117,6 +123,14 @@ mod tests {
             assert_eq!(target.to_string(), shown);
             assert_eq!(RemoteTarget::parse(shown).unwrap(), target, "{shown}");
         }
+    }
+
+    #[test]
+    fn what_is_pasted_is_what_ssh_takes() {
+        let pasted = |typed: &str| RemoteTarget::parse(typed).unwrap().pasted();
+        assert_eq!(pasted("vm"), "-- vm");
+        assert_eq!(pasted("admin@vm:2222"), "-p 2222 -l admin -- vm");
+        assert_eq!(pasted(r"CORP\me@vm"), r"-l 'CORP\me' -- vm");
     }
 
     #[test]

@@ -104,6 +104,8 @@ fn a_host_that_is_not_known_is_refused_with_its_fingerprint_until_it_is_accepted
         let listed = run_with_input(fingerprint.arg("-lf").arg(way.file("host.pub")), "").stdout;
         assert!(listed.contains(refused.text("/error/details/fingerprint")), "{listed}");
         assert!(refused.text("/error/hint").contains("--accept-new-host-key"));
+        let pasted = format!("ssh -o StrictHostKeyChecking=ask -p {} -- 127.0.0.1 true", way.server.port());
+        assert!(refused.text("/error/hint").contains(&pasted), "ssh takes no HOST:PORT: {refused:?}");
         assert!(!way.read("known_hosts").contains(&key), "it was not believed");
 
         ok(&way.add(name).arg("--accept-new-host-key"));
@@ -257,13 +259,16 @@ fn jump_hosts_and_proxy_commands_lead_there() {
         "Host far\n  HostName 127.0.0.1\n  Port {port}\n  ProxyJump near,nearer\n\
          Host near nearer\n  HostName 127.0.0.1\n  Port {port}\n\
          Host proxied\n  HostName 127.0.0.1\n  Port {port}\n  ProxyCommand ssh -W %h:%p near\n\
-         Host circle\n  HostName 127.0.0.1\n  ProxyJump circle\n"
+         Host round\n  ProxyJump about\nHost about\n  ProxyJump round\n\
+         Host behind\n  HostName 127.0.0.1\n  Port {port}\n  ProxyJump stranger\n\
+         Host stranger\n  HostName 127.0.0.1\n  Port {port}\n  HostKeyAlias stranger\n"
     ));
     ok(&way.adding("far", "far"));
     ok(&way.adding("proxied", "proxied"));
-    let circle = way.adding("circle", "circle").run();
-    assert_ne!(circle.code, 0);
-    circle.document();
+    let circle = fails(&way.adding("circle", "round"), 7, "host_unreachable");
+    assert!(circle.text("/error/causes/0").contains("circle"), "{circle:?}");
+    let refused = fails(&way.adding("behind", "behind"), 6, "host_key_unknown");
+    assert_eq!(refused.text("/error/details/host"), "stranger", "who stands in the way is looked at as well");
 }
 
 #[test]
