@@ -18,6 +18,8 @@ const LONGEST_STDOUT: usize = 1 << 20;
 const LONGEST_STDERR: usize = 16 << 10;
 /// What the login shell may say before our command, of which only its end is looked at.
 const LONGEST_NOISE: usize = 64 << 10;
+/// As much of that as a message about it has room for.
+const LONGEST_TOLD: usize = 500;
 /// Says on both streams where the command's own words begin, then becomes the command.
 const BEGIN: &str = r#"printf '\n%s\n' "$0"; printf '\n%s\n' "$0" >&2; exec "$@""#;
 
@@ -70,7 +72,8 @@ impl SshMachine {
             "see: ssh {} true; the shell must be one that knows POSIX quotes",
             self.connection.target().pasted()
         ));
-        let said = String::from_utf8_lossy(&stdout.noise).trim().to_owned();
+        let end = stdout.noise.len().saturating_sub(LONGEST_TOLD);
+        let said = String::from_utf8_lossy(&stdout.noise[end..]).trim().to_owned();
         Err(if said.is_empty() { error } else { error.cause(said) })
     }
 }
