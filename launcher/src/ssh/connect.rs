@@ -10,6 +10,7 @@ use russh::client::{self, ChannelOpenHandle, Handle, Msg, Session};
 use russh::keys::PublicKeyOrCertificate;
 use russh::{Channel, ChannelMsg, ChannelReadHalf, ChannelWriteHalf, Disconnect, Preferred};
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::process::Child;
 use tokio::sync::{Semaphore, SemaphorePermit, oneshot};
 
 use super::known_hosts::Known;
@@ -38,6 +39,8 @@ pub struct Connection {
     channels: Semaphore,
     /// What the connection runs through.
     _way: Option<Box<Self>>,
+    /// The `ProxyCommand`, which ends with the connection.
+    _proxy: Option<Child>,
 }
 
 /// How a command on the far side ended.
@@ -86,11 +89,11 @@ impl Connection {
                     way = Some(Box::new(Self::through(client, jump, accept_new, way, longest).await?));
                 }
             }
-            let (mut session, way) = Box::pin(handshake(&settings, accept_new, way)).await?;
+            let (mut session, proxy) = Box::pin(handshake(&settings, accept_new, way.as_deref())).await?;
             let let_in = tokio::time::timeout(LOGIN_LIMIT, auth::log_in(&mut session, &settings)).await;
             let_in.map_err(|_| unreachable(&settings, "it did not let us in within 30 seconds"))??;
             let (session, target) = (Arc::new(session), target.clone());
-            Ok(Self { session, settings, target, channels: Semaphore::new(CHANNELS), _way: way })
+            Ok(Self { session, settings, target, channels: Semaphore::new(CHANNELS), _way: way, _proxy: proxy })
         })
     }
 
@@ -220,8 +223,8 @@ impl Drop for Opened<'_> {
 async fn handshake(
     settings: &Settings,
     accept_new: bool,
-    way: Option<Box<Connection>>,
-) -> Result<(Handle<Guard>, Option<Box<Connection>>)> {
+    way: Option<&Connection>,
+) -> Result<(Handle<Guard>, Option<Child>)> {
     let known = Known::of(settings)?;
     let usual = Preferred::default();
     let config = Arc::new(client::Config {
@@ -233,14 +236,15 @@ async fn handshake(
     });
     let guard = Guard { known, settings: settings.clone(), accept_new };
     let greet = async {
-        let stream = stream(settings, way.as_deref()).await?;
-        client::connect_stream(config, stream, guard).await.map_err(|refusal| match refusal {
+        let (stream, proxy) = stream(settings, way).await?;
+        let session = client::connect_stream(config, stream, guard).await.map_err(|refusal| match refusal {
             Refusal::Ours(error) => error,
             Refusal::Ssh(error) => lost(settings, &error),
-        })
+        })?;
+        Ok((session, proxy))
     };
     match tokio::time::timeout(settings.connect_limit, greet).await {
-        Ok(session) => Ok((session?, way)),
+        Ok(greeted) => greeted,
         Err(_) => {
             let seconds = settings.connect_limit.as_secs();
             Err(unreachable(settings, &format!("it did not answer within {seconds} seconds")))
@@ -251,10 +255,10 @@ async fn handshake(
 trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
-/// The bytes' way to a host.
-async fn stream(settings: &Settings, way: Option<&Connection>) -> Result<Box<dyn Stream>> {
+/// The bytes' way to a host, and who carries them there.
+async fn stream(settings: &Settings, way: Option<&Connection>) -> Result<(Box<dyn Stream>, Option<Child>)> {
     if let Some(way) = way {
-        return Ok(Box::new(way.stream_to(&settings.hostname, settings.port).await?));
+        return Ok((Box::new(way.stream_to(&settings.hostname, settings.port).await?), None));
     }
     if let Some(command) = &settings.proxy_command {
         return proxied(settings, command);
@@ -262,19 +266,19 @@ async fn stream(settings: &Settings, way: Option<&Connection>) -> Result<Box<dyn
     let stream = tokio::net::TcpStream::connect((settings.hostname.as_str(), settings.port)).await;
     let stream = stream.map_err(|error| unreachable(settings, &error.to_string()))?;
     stream.set_nodelay(true).map_err(|error| unreachable(settings, &error.to_string()))?;
-    Ok(Box::new(stream))
+    Ok((Box::new(stream), None))
 }
 
-/// The streams of a `ProxyCommand`, which ends with them.
-fn proxied(settings: &Settings, line: &str) -> Result<Box<dyn Stream>> {
+/// The streams of a `ProxyCommand`, which is ended when it is let go of: one that hangs heeds no end of its input.
+fn proxied(settings: &Settings, line: &str) -> Result<(Box<dyn Stream>, Option<Child>)> {
     let mut command = tokio::process::Command::new("sh");
     command.args(["-c", &format!("exec {line}")]);
     command.env_remove(EnvVar::GhToken.name()).env_remove(EnvVar::GithubToken.name());
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).kill_on_drop(true);
     let failed = |cause: &str| unreachable(settings, &format!("the ProxyCommand could not be run: {cause}"));
     let mut child = command.spawn().map_err(|error| failed(&error.to_string()))?;
     match (child.stdout.take(), child.stdin.take()) {
-        (Some(stdout), Some(stdin)) => Ok(Box::new(tokio::io::join(stdout, stdin))),
+        (Some(stdout), Some(stdin)) => Ok((Box::new(tokio::io::join(stdout, stdin)), Some(child))),
         _ => Err(failed("it has no pipes")),
     }
 }

@@ -61,7 +61,8 @@ impl Settings {
     /// What holds for a host.
     ///
     /// # Errors
-    /// `invalid_environment` when `ssh` cannot read its configuration, `invalid_host` for a jump host that is none.
+    /// `invalid_environment` when `ssh` cannot read its configuration or we cannot, `invalid_host` for a jump host that
+    /// is none.
     pub(super) async fn of(client: &Client, target: &RemoteTarget) -> Result<Self> {
         let Some(program) = &client.program else { return Ok(Self::without_ssh(client, target)) };
         let mut command = tokio::process::Command::new(program);
@@ -142,7 +143,7 @@ impl Settings {
                 "proxyjump" if value != "none" => {
                     settings.jumps = value.split(',').map(RemoteTarget::parse).collect::<Result<_>>()?;
                 }
-                "proxycommand" if value != "none" => settings.proxy_command = Some(place.expand_command(value)),
+                "proxycommand" if value != "none" => settings.proxy_command = Some(place.expand_command(value)?),
                 _ => {}
             }
         }
@@ -228,8 +229,14 @@ impl Place<'_> {
         Some(expanded)
     }
 
-    fn expand_command(&self, command: &str) -> String {
-        self.expand(command).unwrap_or_else(|| command.to_owned())
+    fn expand_command(&self, command: &str) -> Result<String> {
+        self.expand(command).ok_or_else(|| {
+            Error::new(
+                ErrorCode::InvalidEnvironment,
+                format!("the ProxyCommand of {} has a token that is not known: {command}", self.target),
+            )
+            .hint("it takes %%, %h, %n, %p and %r; see: man ssh_config")
+        })
     }
 }
 
@@ -280,6 +287,8 @@ mod tests {
     fn a_proxy_command_is_told_the_host() {
         let settings = read("hostname vm\nport 22\nproxycommand nc %h %p\n");
         assert_eq!(settings.proxy_command.as_deref(), Some("nc vm 22"));
+        let refused = Settings::read(&client(), &RemoteTarget::parse("box").unwrap(), "proxycommand nc %h %z\n");
+        assert_eq!(refused.unwrap_err().code(), ErrorCode::InvalidEnvironment, "nothing is run at a guess");
     }
 
     #[test]

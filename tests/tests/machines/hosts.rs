@@ -288,6 +288,20 @@ fn without_ssh_its_defaults_hold() {
 
 #[test]
 #[ignore = "starts an SSH server: run ./dev test"]
+fn a_proxy_command_that_hangs_does_not_outlive_the_command() {
+    let way = Way::new();
+    let process = way.file("process");
+    way.configure(&format!(
+        "ConnectTimeout 1\nHost hung\n  ProxyCommand sh -c 'echo $$ >{}; exec sleep 600'\n",
+        process.display()
+    ));
+    fails(&way.adding("hung", "hung"), 7, "host_unreachable");
+    let process = way.read("process");
+    until("it has ended", || !Path::new("/proc").join(process.trim()).exists());
+}
+
+#[test]
+#[ignore = "starts an SSH server: run ./dev test"]
 fn a_host_that_does_not_answer_is_given_up_within_its_time() {
     let way = Way::new();
     let silent = TcpListener::bind("127.0.0.1:0").expect("a port");
