@@ -32,6 +32,7 @@ pub(super) enum Verdict {
 /// What is known of one host.
 pub(super) struct Known {
     entries: Vec<Entry>,
+    revoked: Vec<KeyData>,
     name: String,
 }
 
@@ -57,7 +58,11 @@ impl Known {
                 }
             }
         }
-        Ok(Self::read(&text, &settings.known_as()))
+        let known = Self::read(&text, &settings.known_as());
+        Ok(match &settings.revoked_host_keys {
+            Some(path) => Self { revoked: revoked(path)?, ..known },
+            None => known,
+        })
     }
 
     /// Reads the text of such files. A line that is no entry hides no other one.
@@ -65,7 +70,8 @@ impl Known {
         let whole = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
         let lines = text.lines().map(whole).filter(|line| !line.is_empty() && !line.starts_with('#'));
         let entries = lines.filter_map(|line| line.parse::<Entry>().ok());
-        Self { entries: entries.filter(|entry| names(entry.host_patterns(), name)).collect(), name: name.to_owned() }
+        let entries = entries.filter(|entry| names(entry.host_patterns(), name)).collect();
+        Self { entries, revoked: Vec::new(), name: name.to_owned() }
     }
 
     /// Whether any line is about the host.
@@ -77,7 +83,8 @@ impl Known {
     /// What is to be made of a key.
     pub(super) fn verdict(&self, key: &PublicKey) -> Verdict {
         let is = |entry: &&Entry| entry.public_key().key_data() == key.key_data();
-        if self.entries.iter().filter(|entry| entry.marker() == Some(&Marker::Revoked)).any(|entry| is(&entry)) {
+        let mut marked = self.entries.iter().filter(|entry| entry.marker() == Some(&Marker::Revoked));
+        if marked.any(|entry| is(&entry)) || self.revoked.contains(key.key_data()) {
             return Verdict::Revoked;
         }
         let mut plain = self.plain().peekable();
@@ -137,9 +144,9 @@ impl Known {
             .hint(format!("if you know why: ssh-keygen -R '{}', then again with --accept-new-host-key", self.name))),
             Verdict::Revoked => Err(about(Error::new(
                 ErrorCode::HostKeyChanged,
-                format!("host {} shows the {kind} key {fingerprint}, which is marked @revoked", self.name),
+                format!("host {} shows the {kind} key {fingerprint}, which is revoked", self.name),
             ))
-            .hint("do not connect to it; ask who marked the key in known_hosts")),
+            .hint("do not connect to it; ask who marked the key @revoked in known_hosts or put it in RevokedHostKeys")),
         }
     }
 
@@ -164,6 +171,28 @@ impl Known {
     fn plain(&self) -> impl Iterator<Item = &Entry> {
         self.entries.iter().filter(|entry| entry.marker().is_none())
     }
+}
+
+/// The keys of a `RevokedHostKeys` file, one a line.
+///
+/// # Errors
+/// `host_key_unknown` when it cannot be read, or is the binary list of `ssh-keygen -k`, which we cannot take apart.
+fn revoked(path: &Path) -> Result<Vec<KeyData>> {
+    let refused = |cause: String| {
+        Error::new(
+            ErrorCode::HostKeyUnknown,
+            format!("the revoked host keys in {} cannot be read, so no host is believed", path.display()),
+        )
+        .cause(cause)
+        .hint("make RevokedHostKeys name a readable list of public keys, one a line")
+    };
+    let bytes = std::fs::read(path).map_err(|error| refused(error.to_string()))?;
+    if bytes.starts_with(b"SSHKRL\n\0") {
+        return Err(refused("it is a binary list as ssh-keygen -k makes it".to_owned()));
+    }
+    let text = String::from_utf8_lossy(&bytes);
+    let keys = text.lines().filter_map(|line| PublicKey::from_openssh(line.trim()).ok());
+    Ok(keys.map(|key| key.key_data().clone()).collect())
 }
 
 /// Whether an entry is about a name: by a pattern and by no negated one, or by its hash.
@@ -281,6 +310,18 @@ mod tests {
         {
             assert_eq!(verdict(&line, "vm"), Verdict::Revoked, "{line}");
         }
+    }
+
+    #[test]
+    fn a_list_of_revoked_keys_is_heeded_or_nobody_is_believed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("revoked");
+        assert_eq!(revoked(&path).unwrap_err().code(), ErrorCode::HostKeyUnknown, "it is not there");
+        std::fs::write(&path, b"SSHKRL\n\0\0").unwrap();
+        assert_eq!(revoked(&path).unwrap_err().code(), ErrorCode::HostKeyUnknown, "it is binary");
+        std::fs::write(&path, format!("# stolen\n\n{ONE} of the old vm\n")).unwrap();
+        let known = Known { revoked: revoked(&path).unwrap(), ..Known::read(&format!("vm {ONE}\nvm {TWO}"), "vm") };
+        assert_eq!((known.verdict(&key(ONE)), known.verdict(&key(TWO))), (Verdict::Revoked, Verdict::Known));
     }
 
     #[test]

