@@ -47,7 +47,7 @@ struct Attempt<'a> {
     session: &'a mut Handle<Guard>,
     settings: &'a Settings,
     tried: Vec<String>,
-    rsa_hash: Option<Option<HashAlg>>,
+    rsa_hash: Option<HashAlg>,
 }
 
 impl Attempt<'_> {
@@ -174,10 +174,10 @@ impl Attempt<'_> {
         }
         if self.rsa_hash.is_none() {
             let best = self.session.best_supported_rsa_hash().await.map_err(|error| lost(self.settings, &error))?;
-            // A host that does not say is younger than SHA-1 all the same.
-            self.rsa_hash = Some(best.unwrap_or(Some(HashAlg::Sha256)));
+            // A host that does not say is younger than SHA-1 all the same; one that knows nothing else is not signed for.
+            self.rsa_hash = Some(best.flatten().unwrap_or(HashAlg::Sha256));
         }
-        Ok(self.rsa_hash.flatten())
+        Ok(self.rsa_hash)
     }
 
     fn outcome(&mut self, what: &str, result: Result<AuthResult, russh::Error>) -> Result<bool> {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use agent_workspace_contract::{EnvVar, ErrorCode};
 use russh::client::{self, ChannelOpenHandle, Handle, Msg, Session};
-use russh::keys::PublicKeyOrCertificate;
+use russh::keys::{Algorithm, PublicKeyOrCertificate};
 use russh::{Channel, ChannelMsg, ChannelReadHalf, ChannelWriteHalf, Disconnect, Preferred};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::process::Child;
@@ -228,7 +228,7 @@ async fn handshake(
     let known = Known::of(settings)?;
     let usual = Preferred::default();
     let config = Arc::new(client::Config {
-        preferred: Preferred { key: known.preferred(&usual.key).into(), ..usual },
+        preferred: Preferred { key: known.preferred(&kinds(&usual)).into(), ..usual },
         keepalive_interval: Some(KEEPALIVE),
         keepalive_max: KEEPALIVES,
         nodelay: true,
@@ -250,6 +250,11 @@ async fn handshake(
             Err(unreachable(settings, &format!("it did not answer within {seconds} seconds")))
         }
     }
+}
+
+/// The kinds of key that a host may prove itself by. The library still takes RSA with SHA-1; `ssh` has not for years.
+fn kinds(usual: &Preferred) -> Vec<Algorithm> {
+    usual.key.iter().filter(|kind| **kind != Algorithm::Rsa { hash: None }).cloned().collect()
 }
 
 trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -415,4 +420,16 @@ pub(super) fn lost(settings: &Settings, error: &russh::Error) -> Error {
         other => other.to_string(),
     };
     unreachable(settings, &cause)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_host_proves_itself_by_sha_1() {
+        let kinds = kinds(&Preferred::default());
+        assert!(!kinds.iter().any(|kind| kind.to_string() == "ssh-rsa"), "{kinds:?}");
+        assert!(kinds.len() > 3, "{kinds:?}");
+    }
 }
