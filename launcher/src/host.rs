@@ -97,12 +97,13 @@ impl Host {
         std::env::split_paths(path).map(|folder| folder.join(name)).find(|program| program.is_file())
     }
 
-    /// The home folder of whoever runs this: `HOME`, else what the system's list of users says.
+    /// The home folder of whoever runs this: `HOME` where it is absolute, else what the system's list of users says.
     ///
     /// # Errors
     /// `invalid_environment` when neither says.
     pub fn home(&self) -> Result<PathBuf> {
-        let home = self.var(EnvVar::Home)?.or_else(|| own_entry().map(|entry| entry.home));
+        let home = self.var(EnvVar::Home)?.filter(|home| home.starts_with('/'));
+        let home = home.or_else(|| own_entry().map(|entry| entry.home));
         home.map(PathBuf::from).ok_or_else(|| {
             Error::new(ErrorCode::InvalidEnvironment, "it is not known where your home folder is").hint("set HOME")
         })

@@ -76,7 +76,8 @@ impl Store {
     /// `state_failed`, `state_too_new`.
     pub fn read(&self) -> Result<Option<Records>> {
         let path = self.folder.join(FILE);
-        if !path.exists() {
+        // A folder that cannot be looked into is not one with nothing in it.
+        if !path.try_exists().map_err(|error| unusable(&path, &error))? {
             return Ok(None);
         }
         let open = || {
@@ -235,6 +236,16 @@ mod tests {
         assert_eq!(folder([("A", ""), (xdg, "/x"), (home, "/h")]).unwrap(), "/x/agent-workspace");
         assert_eq!(folder([("A", ""), (xdg, "x"), (home, "/h")]).unwrap(), "/h/.local/state/agent-workspace");
         assert_eq!(folder([(dir, "d"), (xdg, ""), (home, "")]).unwrap_err().code(), ErrorCode::InvalidEnvironment);
+        let relative = folder([("A", ""), (xdg, ""), (home, "h")]);
+        assert!(!relative.is_ok_and(|path| path.starts_with("h")), "never where we happen to be");
+    }
+
+    #[test]
+    fn what_cannot_be_looked_into_is_not_empty() {
+        let temporary = tempfile::tempdir().unwrap();
+        let file = temporary.path().join("file");
+        std::fs::write(&file, "").unwrap();
+        assert_eq!(Store::at(file.join("below")).read().err().unwrap().code(), ErrorCode::StateFailed);
     }
 
     #[test]

@@ -26,7 +26,14 @@ impl Claim {
             let file = options.open(&path).map_err(|error| unusable(&path, &error))?;
             match flock(&file, FlockOperation::NonBlockingLockExclusive) {
                 Ok(()) => {}
-                Err(Errno::WOULDBLOCK) => return Err(busy(vm)),
+                Err(Errno::WOULDBLOCK) => match flock(&file, FlockOperation::NonBlockingLockShared) {
+                    // Only somebody who looks, and is done in a moment.
+                    Ok(()) => {
+                        std::thread::yield_now();
+                        continue;
+                    }
+                    Err(_) => return Err(busy(vm)),
+                },
                 Err(error) => return Err(unusable(&path, &error.into())),
             }
             // Whoever held it before may have removed the file while we waited for its name.
@@ -79,5 +86,18 @@ mod tests {
         assert!(!is_laid(folder.path(), "a"));
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
         drop(Claim::lay(folder.path(), "a").unwrap());
+    }
+
+    #[test]
+    fn who_only_looks_is_in_nobodys_way() {
+        let folder = tempfile::tempdir().unwrap();
+        let looking = File::create(path(folder.path(), "a")).unwrap();
+        flock(&looking, FlockOperation::NonBlockingLockShared).unwrap();
+        let done = std::thread::spawn(move || {
+            std::thread::sleep(std::time::Duration::from_millis(50));
+            drop(looking);
+        });
+        drop(Claim::lay(folder.path(), "a").unwrap());
+        done.join().unwrap();
     }
 }

@@ -1,6 +1,7 @@
 //! The state file's shape, and how an older one becomes it: forward only, in one transaction each, with a copy of the
 //! file kept before.
 
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use agent_workspace_contract::ErrorCode;
@@ -49,7 +50,7 @@ fn migrate(connection: &mut Connection, path: &Path, migrations: &[&str]) -> Res
     }
 }
 
-/// Copies the file as it is for others now. By SQLite itself: who closes a second handle of the file by hand loses the
+/// Copies the file as it is for others now, for its owner alone. By SQLite itself: who closes a second handle of the file by hand loses the
 /// locks of the first.
 fn keep_copy(path: &Path, version: u32) -> Result<()> {
     let copy = copy_of(path, version);
@@ -60,11 +61,16 @@ fn keep_copy(path: &Path, version: u32) -> Result<()> {
     {
         return Err(unusable(&part, &error));
     }
+    // SQLite writes into a file that is there and empty, and would make one that everybody can read.
+    let made = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&part);
+    let made = made.map_err(|error| unusable(&part, &error))?;
     let into = || {
         let reader = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
         reader.execute("VACUUM INTO ?1", [part.to_string_lossy()])
     };
     into().map_err(|error| failed(&part, &error))?;
+    // On the disk before the name is, and before what it is a copy of changes.
+    made.sync_all().map_err(|error| unusable(&part, &error))?;
     std::fs::rename(&part, &copy).map_err(|error| unusable(&copy, &error))
 }
 
@@ -114,6 +120,9 @@ mod tests {
         migrate(&mut open(&path), &path, &[ONE, TWO]).unwrap();
         assert_eq!((x(&path).as_str(), x(&copy_of(&path, 1)).as_str()), ("changed", "kept"));
         assert_eq!(version(&open(&copy_of(&path, 1))).unwrap(), 1);
+        let mode =
+            std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(copy_of(&path, 1)).unwrap().permissions());
+        assert_eq!(mode & 0o777, 0o600);
     }
 
     #[test]
