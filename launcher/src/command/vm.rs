@@ -18,6 +18,7 @@ use crate::error::{Error, Result};
 use crate::host::Host;
 use crate::output::Progress;
 use crate::phase::Phases;
+use crate::platform;
 use crate::ssh::{self, Connection, RemoteTarget};
 use crate::store::{Store, VmRecord};
 use crate::undo::Undo;
@@ -162,6 +163,27 @@ fn with_status(mut row: VmRow, status: VmStatus, why: Option<&Error>) -> VmRow {
         });
     }
     row
+}
+
+/// Looks at a VM for as long as a look may take.
+///
+/// # Errors
+/// `host_unreachable` when the time has gone by, or the look's own.
+async fn looked<T>(look: impl Future<Output = Result<T>>, vm: &VmRecord) -> Result<T> {
+    let overdue = || {
+        Error::new(ErrorCode::HostUnreachable, format!("VM {} cannot be reached", vm.name))
+            .cause(format!("it did not answer within {} seconds", LOOK_LIMIT.as_secs()))
+            .hint(format!("look at the machine, then: agent-workspace vm describe {}", vm.name))
+    };
+    tokio::time::timeout(LOOK_LIMIT, look).await.unwrap_or_else(|_| Err(overdue()))
+}
+
+/// What its platform says of a VM that did not let us in.
+async fn not_answering(vm: &VmRecord) -> VmStatus {
+    match platform::open(&vm.platform) {
+        Ok(platform) => platform.status(vm).await.unwrap_or(VmStatus::Unreachable),
+        Err(_) => VmStatus::Unknown,
+    }
 }
 
 /// How to get into a VM; `None` while it is not known who logs in.

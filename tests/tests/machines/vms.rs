@@ -158,6 +158,7 @@ fn a_machine_that_hangs_holds_up_nobody_who_is_asked_beside_it() {
     let rows = listed.at("/vms").as_array().expect("rows");
     let states: Vec<_> = rows.iter().filter_map(|row| Some((row["vm"].as_str()?, row["status"].as_str()?))).collect();
     assert_eq!(states, [("one", "running"), ("three", "running"), ("two", "unreachable")]);
+    assert_eq!(listed.text("/vms/2/problems/0/code"), "host_unreachable", "and it says why");
     let described = ok(&machines, "vm describe two");
     assert!(described.at("/live").is_null() && described.text("/vm/status") == "unreachable");
     fails(&machines, "vm reinit two", 7, "host_unreachable");

@@ -1,11 +1,10 @@
 //! `vm describe`: one VM, how it is at this moment, and what happened to it.
 
-use agent_workspace_contract::{VmDescribeReport, VmPhase, VmStatus};
+use agent_workspace_contract::{ErrorCode, VmDescribeReport, VmLive, VmPhase, VmStatus};
 
-use super::{Fleet, LOOK_LIMIT, transport, with_status};
+use super::{Fleet, looked, not_answering, transport, with_status};
 use crate::error::Result;
 use crate::guest::vm;
-use crate::platform;
 use crate::ssh::SshMachine;
 use crate::store::VmRecord;
 use crate::workspace::MachineName;
@@ -25,24 +24,21 @@ pub async fn run(fleet: &Fleet, name: MachineName) -> Result<VmDescribeReport> {
     if record.provisioning != VmPhase::Complete {
         return Ok(VmDescribeReport { vm: with_status(row, VmStatus::Unknown, None), live: None, events, transport });
     }
-    let (status, live, why) = match tokio::time::timeout(LOOK_LIMIT, ask(fleet, &record)).await {
+    let (status, live, why) = match looked(ask(fleet, &record), &record).await {
         Ok(Ok(live)) => (VmStatus::Running, Some(live), None),
-        Ok(Err(error)) => (not_answering(&record).await, None, Some(error)),
-        Err(_) => (not_answering(&record).await, None, None),
+        Ok(Err(error)) => (VmStatus::Running, None, Some(error)),
+        Err(error) => (not_answering(&record).await, None, Some(error)),
     };
     Ok(VmDescribeReport { vm: with_status(row, status, why.as_ref()), live, events, transport })
 }
 
-async fn ask(fleet: &Fleet, record: &VmRecord) -> Result<agent_workspace_contract::VmLive> {
+/// How a VM is, or why one that let us in did not say.
+async fn ask(fleet: &Fleet, record: &VmRecord) -> Result<Result<VmLive>> {
     let connection = fleet.reach(record, false).await?;
     let live = vm::live(&SshMachine::new(connection.clone())).await;
     connection.close().await;
-    live
-}
-
-async fn not_answering(record: &VmRecord) -> VmStatus {
-    match platform::open(&record.platform) {
-        Ok(platform) => platform.status(record).await.unwrap_or(VmStatus::Unreachable),
-        Err(_) => VmStatus::Unknown,
+    match live {
+        Err(error) if error.code() == ErrorCode::HostUnreachable => Err(error),
+        live => Ok(live),
     }
 }

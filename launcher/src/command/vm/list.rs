@@ -3,9 +3,8 @@
 use agent_workspace_contract::{VmListReport, VmPhase, VmRow, VmStatus};
 use futures_util::future::join_all;
 
-use super::{Fleet, LOOK_LIMIT, with_status};
+use super::{Fleet, looked, not_answering, with_status};
 use crate::error::Result;
-use crate::platform;
 use crate::store::VmRecord;
 
 /// Flags of `vm list`.
@@ -47,17 +46,12 @@ async fn asked(fleet: &Fleet, vm: &VmRecord) -> VmRow {
     if vm.provisioning != VmPhase::Complete {
         return with_status(row, VmStatus::Unknown, None);
     }
-    let error = match tokio::time::timeout(LOOK_LIMIT, fleet.reach(vm, false)).await {
-        Ok(Ok(connection)) => {
+    let error = match looked(fleet.reach(vm, false), vm).await {
+        Ok(connection) => {
             connection.close().await;
             return with_status(row, VmStatus::Running, None);
         }
-        Ok(Err(error)) => Some(error),
-        Err(_) => None,
+        Err(error) => error,
     };
-    let status = match platform::open(&vm.platform) {
-        Ok(platform) => platform.status(vm).await.unwrap_or(VmStatus::Unreachable),
-        Err(_) => VmStatus::Unknown,
-    };
-    with_status(row, status, error.as_ref())
+    with_status(row, not_answering(vm).await, Some(&error))
 }
