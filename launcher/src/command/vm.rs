@@ -20,7 +20,7 @@ use crate::output::Progress;
 use crate::phase::Phases;
 use crate::platform;
 use crate::ssh::{self, Connection, RemoteTarget};
-use crate::store::{Store, VmRecord};
+use crate::store::{Claim, Store, VmRecord};
 use crate::undo::Undo;
 use crate::workspace::MachineName;
 
@@ -163,6 +163,18 @@ fn with_status(mut row: VmRow, status: VmStatus, why: Option<&Error>) -> VmRow {
         });
     }
     row
+}
+
+/// A claim to a VM for tidying up after a command; `None` while another one is at work on it.
+///
+/// # Errors
+/// `state_failed`.
+fn free(store: &Store, vm: &str) -> Result<Option<Claim>> {
+    match store.claim(vm) {
+        Ok(claim) => Ok(Some(claim)),
+        Err(error) if error.code() == ErrorCode::VmBusy => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// Looks at a VM for as long as a look may take.

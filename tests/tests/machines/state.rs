@@ -50,6 +50,16 @@ fn who_only_looks_leaves_no_trace() {
 }
 
 #[test]
+fn a_machine_that_cannot_be_reached_is_not_remembered() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let failed = fails(folder.path(), "vm create a --host 127.0.0.1:1", 7, "host_unreachable");
+    assert_eq!(failed.at("/error/details/undone/0"), "the record of VM a");
+    assert_eq!(ok(folder.path(), "vm list").at("/vms").as_array().map(Vec::len), Some(0));
+    let left: Vec<_> = std::fs::read_dir(folder.path()).expect("the state").collect();
+    assert_eq!(left.len(), 1, "only the state file: {left:?}");
+}
+
+#[test]
 fn the_state_of_a_newer_launcher_is_refused_and_left_alone() {
     let folder = tempfile::tempdir().expect("a folder");
     ok(folder.path(), "vm-host add h box --no-check");

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use agent_workspace_contract::{ErrorCode, VmCreateReport, VmPhase};
 
-use super::{Fleet, HostKeys, initialize, not_found, transport};
+use super::{Fleet, HostKeys, free, initialize, not_found, transport};
 use crate::error::{Error, Result, usage};
 use crate::guest::vm;
 use crate::host;
@@ -118,11 +118,14 @@ async fn provision(
         format!("the record of VM {name}"),
         format!("agent-workspace vm delete {name}"),
         move || async move {
+            // Our claim has ended with the work. Whoever has laid one since is making the VM, and has its record.
+            let Some(_claim) = free(&store, &name)? else { return Ok(Outcome::Nothing) };
             let mut records = store.write()?;
-            if created {
+            let left = records.vm(&name)?.map(|vm| vm.provisioning);
+            if created && left.is_some_and(|phase| phase != VmPhase::Complete) {
                 return Ok(Outcome::from(records.forget_vm(&name)?));
             }
-            if records.vm(&name)?.is_some_and(|vm| vm.provisioning == VmPhase::InProgress) {
+            if left == Some(VmPhase::InProgress) {
                 records.set_phase(&name, Part::Provisioning, VmPhase::Failed, Some("it was cut off"))?;
             }
             Ok(Outcome::Nothing)

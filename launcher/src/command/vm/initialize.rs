@@ -2,7 +2,7 @@
 
 use agent_workspace_contract::{ErrorCode, VmPhase, VmStep};
 
-use super::Fleet;
+use super::{Fleet, free};
 use crate::error::Result;
 use crate::guest::vm;
 use crate::phase::Phase;
@@ -18,6 +18,7 @@ pub(super) async fn run(fleet: &Fleet, name: &str, machine: &SshMachine) -> Resu
     fleet.store.write()?.set_phase(name, Part::Initialization, VmPhase::InProgress, None)?;
     let (store, vm) = (fleet.store.clone(), name.to_owned());
     fleet.undo.register(format!("preparing VM {name}"), move || async move {
+        let Some(_claim) = free(&store, &vm)? else { return Ok(Outcome::Nothing) };
         let mut records = store.write()?;
         if records.vm(&vm)?.is_some_and(|vm| vm.initialization == VmPhase::InProgress) {
             records.set_phase(&vm, Part::Initialization, VmPhase::Failed, Some("it was cut off"))?;
