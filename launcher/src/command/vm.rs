@@ -25,7 +25,7 @@ use crate::undo::Undo;
 use crate::workspace::MachineName;
 
 /// How long a VM that is merely looked at may take to answer.
-const LOOK_LIMIT: Duration = Duration::from_secs(10);
+pub(super) const LOOK_LIMIT: Duration = Duration::from_secs(10);
 
 /// What every command about machines is given.
 pub struct Fleet {

@@ -67,11 +67,12 @@ pub struct Facts {
 /// `vm_unsuitable`, `guest_failed`, or the machine's own.
 pub async fn take_in(machine: &dyn Machine, fresh: &str) -> Result<Facts> {
     let doing = "look what the machine is";
-    let output = run_short(machine, Command::script(FACTS, &[]), doing).await?;
+    let output = run_short(machine, Command::script(FACTS, &[]), doing).await.map_err(of_a_vm)?;
     let said = whole(&output, doing)?;
     let (home, os, architecture) = suitable(said)?;
     let doing = "mark the machine";
-    let output = run_short(machine, Command::script(MARK, &[fresh]).run_by(Who::Root), doing).await?;
+    let mark = Command::script(MARK, &[fresh]).run_by(Who::Root);
+    let output = run_short(machine, mark, doing).await.map_err(of_a_vm)?;
     let mark = reported(whole(&output, doing)?, "machine").unwrap_or_default().to_owned();
     if mark.is_empty() || mark.len() > LONGEST_MARK || !mark.chars().all(|c| c.is_ascii_alphanumeric()) {
         return Err(Error::new(ErrorCode::VmUnsuitable, "the machine's mark is broken")
@@ -141,9 +142,9 @@ pub async fn initialize(machine: &dyn Machine, mut begun: impl FnMut(&str, &str)
 /// `guest_failed`, or the machine's own.
 pub async fn live(machine: &dyn Machine) -> Result<VmLive> {
     let doing = "ask the machine how it is";
-    let output = run_short(machine, Command::script(LIVE, &[WORKSPACES]), doing).await?;
+    let output = run_short(machine, Command::script(LIVE, &[WORKSPACES]), doing).await.map_err(of_a_vm)?;
     let said = whole(&output, doing)?;
-    read_live(said).ok_or_else(|| failed(doing, &output))
+    read_live(said).ok_or_else(|| of_a_vm(failed(doing, &output)))
 }
 
 fn read_live(said: &str) -> Option<VmLive> {
@@ -172,10 +173,15 @@ fn read_live(said: &str) -> Option<VmLive> {
     })
 }
 
+/// A step that failed on a machine and in no workspace, where `ls` has nothing to show of it.
+fn of_a_vm(error: Error) -> Error {
+    if error.code() == ErrorCode::GuestFailed { error.hint("look at the machine itself, and try again") } else { error }
+}
+
 /// What a script has said, when it came to its end.
 fn whole<'a>(output: &'a Output, doing: &str) -> Result<&'a str> {
     if output.status != 0 {
-        return Err(failed(doing, output));
+        return Err(of_a_vm(failed(doing, output)));
     }
     if said_all(&output.stdout) { Ok(&output.stdout) } else { Err(cut_off_host(doing)) }
 }

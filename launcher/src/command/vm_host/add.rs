@@ -3,7 +3,7 @@
 use agent_workspace_contract::{ErrorCode, VmHostAddReport};
 
 use super::row;
-use crate::command::vm::{Fleet, HostKeys};
+use crate::command::vm::{Fleet, HostKeys, LOOK_LIMIT};
 use crate::error::{Error, Result};
 use crate::machine::{Command, Machine};
 use crate::ssh::{Connection, RemoteTarget, SshMachine};
@@ -74,7 +74,13 @@ async fn look(fleet: &Fleet, host: &RemoteTarget, accept_new: bool) -> Result<(O
     fleet.progress.step("connecting", &format!("connecting to {host}"));
     let connection = Connection::open(&fleet.client, host, accept_new).await?;
     let machine = SshMachine::new(connection.clone());
-    let output = machine.run(Command::script("uname -s; uname -m", &[]), &mut |_| {}).await?;
+    let mut unheard = |_: &[u8]| {};
+    let asked = machine.run(Command::script("uname -s; uname -m", &[]), &mut unheard);
+    let output = tokio::time::timeout(LOOK_LIMIT, asked).await.unwrap_or_else(|_| {
+        Err(Error::new(ErrorCode::HostUnreachable, format!("host {host} does not say what it is"))
+            .cause(format!("it did not answer within {} seconds", LOOK_LIMIT.as_secs()))
+            .hint(format!("see: ssh {} uname", host.pasted())))
+    })?;
     connection.close().await;
     let plain = |word: &&str| !word.is_empty() && word.len() <= 40 && word.chars().all(|c| c.is_ascii_graphic());
     let mut words = output.stdout.lines().map(str::trim).filter(plain);
