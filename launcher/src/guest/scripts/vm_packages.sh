@@ -1,4 +1,4 @@
-# Makes sure of Debian packages. Says whether that changed anything.
+# Makes sure of Debian packages, without taking any away or replacing a configuration. Says whether that changed anything.
 # $@ their names
 set -eu
 missing=
@@ -13,10 +13,13 @@ if [ -z "$missing" ]; then
 fi
 export DEBIAN_FRONTEND=noninteractive
 wait=-oDPkg::Lock::Timeout=120
-# What a run that was cut off has left half done would refuse everything that follows.
-dpkg --configure -a >&2
-apt-get -q -y "$wait" update >&2
-# shellcheck disable=SC2086 # names of packages have no spaces
-apt-get -q -y "$wait" -oDpkg::Options::=--force-confold --no-install-recommends install $missing >&2
+install() {
+  # shellcheck disable=SC2086 # names of packages have no spaces
+  apt-get -q -y "$wait" -oDpkg::Options::=--force-confold --no-remove --no-install-recommends install $missing >&2
+}
+# One repository of many that does not answer does not have to be the one that is needed.
+apt-get -q -y "$wait" update >&2 || echo 'not every list of packages could be renewed' >&2
+# What a run that was cut off has left half done refuses everything that follows.
+install || { dpkg --force-confold --configure -a >&2 && install; }
 echo 'changed=yes'
 echo end
