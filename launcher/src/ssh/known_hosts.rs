@@ -3,7 +3,7 @@
 //! Our own, as the library's check learns keys that are marked `@revoked`, overlooks patterns and lines with tabs, and
 //! takes a host for unknown that shows another kind of key than the one known.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use agent_workspace_contract::ErrorCode;
 use hmac::{Hmac, KeyInit, Mac};
@@ -12,6 +12,7 @@ use russh::keys::ssh_key::public::KeyData;
 use russh::keys::{Algorithm, HashAlg, PublicKey};
 use sha1::Sha1;
 
+use super::quoting::join;
 use super::settings::{Settings, Strictness};
 use crate::error::{Error, Result};
 use crate::host::append_line;
@@ -34,6 +35,8 @@ pub(super) struct Known {
     entries: Vec<Entry>,
     revoked: Vec<KeyData>,
     name: String,
+    /// The first file that knows it by a key.
+    file: Option<PathBuf>,
 }
 
 impl Known {
@@ -42,10 +45,14 @@ impl Known {
     /// # Errors
     /// `host_key_unknown` when a file is there and cannot be read: what it would say may be a no.
     pub(super) fn of(settings: &Settings) -> Result<Self> {
-        let mut text = String::new();
+        let mut known = Self::read("", &settings.known_as());
         for path in settings.user_known_hosts.iter().chain(&settings.global_known_hosts) {
             match std::fs::read(path) {
-                Ok(bytes) => text += &(String::from_utf8_lossy(&bytes) + "\n"),
+                Ok(bytes) => {
+                    let more = Self::read(&String::from_utf8_lossy(&bytes), &known.name);
+                    known.file = known.file.or_else(|| more.plain().next().map(|_| path.clone()));
+                    known.entries.extend(more.entries);
+                }
                 Err(error)
                     if matches!(error.kind(), std::io::ErrorKind::NotFound) || path == Path::new("/dev/null") => {}
                 Err(error) => {
@@ -58,7 +65,6 @@ impl Known {
                 }
             }
         }
-        let known = Self::read(&text, &settings.known_as());
         Ok(match &settings.revoked_host_keys {
             Some(path) => Self { revoked: revoked(path)?, ..known },
             None => known,
@@ -71,7 +77,7 @@ impl Known {
         let lines = text.lines().map(whole).filter(|line| !line.is_empty() && !line.starts_with('#'));
         let entries = lines.filter_map(|line| line.parse::<Entry>().ok());
         let entries = entries.filter(|entry| names(entry.host_patterns(), name)).collect();
-        Self { entries, revoked: Vec::new(), name: name.to_owned() }
+        Self { entries, revoked: Vec::new(), name: name.to_owned(), file: None }
     }
 
     /// Whether any line is about the host.
@@ -141,7 +147,7 @@ impl Known {
                 format!("host {} shows the {kind} key {fingerprint}, and it is known by another", self.name),
             ))
             .cause("somebody may be in between; or the machine was made anew")
-            .hint(format!("if you know why: ssh-keygen -R '{}', then again with --accept-new-host-key", self.name))),
+            .hint(format!("if you know why: {}, then again with --accept-new-host-key", self.forgetting()))),
             Verdict::Revoked => Err(about(Error::new(
                 ErrorCode::HostKeyChanged,
                 format!("host {} shows the {kind} key {fingerprint}, which is revoked", self.name),
@@ -166,6 +172,14 @@ impl Known {
         let name = if settings.hash_known_hosts { hashed(&self.name, &salt()?) } else { self.name.clone() };
         let line = format!("{name} {}", key.trim());
         append_line(path, &line).map_err(|error| failed(format!("{}: {error}", path.display())))
+    }
+
+    /// The command that forgets the host where it is known.
+    fn forgetting(&self) -> String {
+        let file = self.file.iter().flat_map(|file| ["-f".to_owned(), file.display().to_string()]);
+        let words: Vec<String> =
+            std::iter::once("ssh-keygen".to_owned()).chain(file).chain(["-R".to_owned(), self.name.clone()]).collect();
+        join(&words)
     }
 
     fn plain(&self) -> impl Iterator<Item = &Entry> {

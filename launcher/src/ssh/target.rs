@@ -46,6 +46,14 @@ impl RemoteTarget {
             None if rest.matches(':').count() > 1 => (rest, None),
             None => rest.split_once(':').map_or((rest, None), |(host, port)| (host, Some(port))),
         };
+        if user.is_some_and(|user| user.contains(':')) {
+            // Not repeated, as a password would be in it.
+            return Err(Error::new(
+                ErrorCode::InvalidHost,
+                "a user of an SSH host has no colon, and a password is not used",
+            )
+            .hint("for example: admin@vm.example.org:2222; keys that are encrypted work through the agent: ssh-add"));
+        }
         if host.is_empty() || user == Some("") {
             return wrong("a part of it is empty");
         }
@@ -153,8 +161,11 @@ mod tests {
             "vm\n",
             "h/x",
             "a'b@vm",
+            "a:secret@vm",
         ] {
             assert_eq!(RemoteTarget::parse(typed).unwrap_err().code(), ErrorCode::InvalidHost, "{typed:?}");
         }
+        let refused = RemoteTarget::parse("ssh://a:secret@vm").unwrap_err();
+        assert!(!format!("{refused:?}").contains("secret"), "{refused:?}");
     }
 }

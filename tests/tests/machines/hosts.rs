@@ -141,6 +141,11 @@ fn a_host_with_another_key_or_a_revoked_one_is_always_refused() {
         }
         assert_eq!(way.read("known_hosts"), known, "nothing is learned");
     }
+    // What the hint says forgets the host where it is known.
+    way.write("known_hosts", &format!("{host} {other}\n"));
+    let refused = fails(&way.add("a"), 6, "host_key_changed");
+    let forget = format!("ssh-keygen -f {} -R '{host}'", way.file("known_hosts").display());
+    assert!(refused.text("/error/hint").contains(&forget), "{refused:?}");
     way.write("known_hosts", &format!("{host} {key}\n"));
     ok(&way.add("known"));
     way.write("revoked", &format!("{key}\n"));
