@@ -591,7 +591,7 @@ report! {
         pub architecture: Option<String>,
         /// RFC 3339, UTC.
         pub created_at: String,
-        /// When it last answered; null when it never did.
+        /// When it last answered a command that writes this down, RFC 3339; null when it never did. Looking does not.
         pub last_seen_at: Option<String>,
         /// Names of the VMs on it.
         pub vms: Vec<String>,
@@ -711,7 +711,7 @@ report! {
         pub architecture: Option<String>,
         /// RFC 3339, UTC.
         pub created_at: String,
-        /// When it last answered; null when it never did.
+        /// When it last answered a command that writes this down, RFC 3339; null when it never did. Looking does not.
         pub last_seen_at: Option<String>,
         /// What is wrong with it.
         pub problems: Vec<Problem>,

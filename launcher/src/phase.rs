@@ -154,8 +154,8 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn every_phase_ends_at_its_limit_and_is_named() {
-        use Phase::{Clone, Create, Credentials, Image, Prepare, Profile, Start, Tunnel};
-        for phase in [Image, Create, Start, Prepare, Clone, Credentials, Profile, Tunnel] {
+        use Phase::{Clone, Create, Credentials, Image, Initialize, Prepare, Profile, Provision, Start, Tunnel};
+        for phase in [Image, Create, Start, Prepare, Clone, Credentials, Profile, Tunnel, Provision, Initialize] {
             let phases = Phases::new(None);
             let error = phases.run(phase, std::future::pending::<Result<()>>()).await.unwrap_err();
             assert_eq!(error.code(), ErrorCode::Timeout);

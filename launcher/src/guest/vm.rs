@@ -14,6 +14,8 @@ const LIVE: &str = include_str!("scripts/vm_live.sh");
 pub const WORKSPACES: &str = "/srv/agent-workspace/workspaces";
 /// The oldest Debian that this is proved on.
 const OLDEST_DEBIAN: u32 = 12;
+/// Longer than any system names itself.
+const LONGEST_OS: usize = 100;
 const ARCHITECTURES: [&str; 2] = ["amd64", "arm64"];
 
 /// Longer than any mark that we make.
@@ -87,6 +89,7 @@ fn suitable(said: &str) -> Result<(String, String, String)> {
     let no = |message: String| Error::new(ErrorCode::VmUnsuitable, message);
     let (id, version, architecture) = (value("id"), value("version"), value("architecture"));
     let os = if value("os").is_empty() { id.clone() } else { value("os") };
+    let os: String = os.chars().filter(|c| !c.is_control()).take(LONGEST_OS).collect();
     if id != "debian" {
         let what = if os.is_empty() { "something else".to_owned() } else { os };
         return Err(no(format!("the machine runs {what}, and only Debian can be prepared"))
@@ -198,6 +201,8 @@ mod tests {
         let (home, os, architecture) = suitable(DEBIAN).unwrap();
         assert_eq!((&*home, &*os, &*architecture), ("/home/admin", "Debian GNU/Linux 12 (bookworm)", "amd64"));
         assert!(suitable(&DEBIAN.replace("version=12", "version=")).is_ok(), "one that is still being made");
+        let (_, os, _) = suitable(&DEBIAN.replace("GNU", &"\u{1b}G".repeat(1000))).unwrap();
+        assert!(os.len() == LONGEST_OS && !os.contains('\u{1b}'), "what is remembered has an end: {os:?}");
     }
 
     #[test]
