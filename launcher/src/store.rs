@@ -95,7 +95,7 @@ impl Store {
         match version {
             0 => Ok(None),
             version if version > migrate::LATEST => Err(migrate::too_new(&path, version)),
-            _ => Ok(Some(Records { connection, path })),
+            _ => Ok(Some(Records { connection: migrate::for_looking(connection, &path)?, path })),
         }
     }
 

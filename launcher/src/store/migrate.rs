@@ -3,8 +3,10 @@
 
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use agent_workspace_contract::ErrorCode;
+use rusqlite::backup::Backup;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use super::{failed, unusable};
@@ -12,6 +14,10 @@ use crate::error::{Error, Result};
 
 /// What makes each version out of the one before. Never changed once shipped; only added to.
 const MIGRATIONS: &[&str] = &[include_str!("migrations/0001.sql")];
+
+/// How much of an older file is copied at a time, and how long whoever writes to it is waited for between.
+const PAGES: std::ffi::c_int = 1000;
+const PAUSE: Duration = Duration::from_millis(5);
 
 /// The version that this launcher writes.
 pub(super) const LATEST: u32 = MIGRATIONS.len() as u32;
@@ -29,7 +35,40 @@ pub(super) fn run(connection: &mut Connection, path: &Path) -> Result<()> {
     migrate(connection, path, MIGRATIONS)
 }
 
+/// A file as this launcher knows it, for who only looks: an older one is brought up to date in memory, and stays as it is.
+///
+/// # Errors
+/// `state_failed`.
+pub(super) fn for_looking(connection: Connection, path: &Path) -> Result<Connection> {
+    migrated_in_memory(connection, path, MIGRATIONS)
+}
+
+fn migrated_in_memory(connection: Connection, path: &Path, migrations: &[&str]) -> Result<Connection> {
+    let copied = || {
+        if version(&connection)? as usize >= migrations.len() {
+            return Ok(None);
+        }
+        let mut copy = Connection::open_in_memory()?;
+        Backup::new(&connection, &mut copy)?.run_to_completion(PAGES, PAUSE, None)?;
+        Ok(Some(copy))
+    };
+    match copied().map_err(|error| failed(path, &error))? {
+        Some(mut copy) => advance(&mut copy, path, migrations, |_| Ok(())).map(|()| copy),
+        None => Ok(connection),
+    }
+}
+
 fn migrate(connection: &mut Connection, path: &Path, migrations: &[&str]) -> Result<()> {
+    advance(connection, path, migrations, |at| keep_copy(path, at))
+}
+
+/// Takes every step that is left; `before` is told the version that each one changes.
+fn advance(
+    connection: &mut Connection,
+    path: &Path,
+    migrations: &[&str],
+    before: impl Fn(u32) -> Result<()>,
+) -> Result<()> {
     let sqlite = |error: rusqlite::Error| failed(path, &error);
     loop {
         let at = version(connection).map_err(sqlite)?;
@@ -42,7 +81,7 @@ fn migrate(connection: &mut Connection, path: &Path, migrations: &[&str]) -> Res
             continue;
         }
         if at > 0 {
-            keep_copy(path, at)?;
+            before(at)?;
         }
         transaction.execute_batch(step).map_err(sqlite)?;
         transaction.pragma_update(None, "user_version", at + 1).map_err(sqlite)?;
@@ -123,6 +162,20 @@ mod tests {
         let mode =
             std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(copy_of(&path, 1)).unwrap().permissions());
         assert_eq!(mode & 0o777, 0o600);
+    }
+
+    #[test]
+    fn who_only_looks_sees_an_older_file_as_a_newer_one_and_leaves_it_as_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state.db");
+        migrate(&mut open(&path), &path, &[ONE]).unwrap();
+        let before = std::fs::read(&path).unwrap();
+        let reader = Connection::open_with_flags(&path, OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();
+        let seen = migrated_in_memory(reader, &path, &[ONE, TWO]).unwrap();
+        let row = seen.query_row("SELECT x, y FROM one", [], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+        assert_eq!(row, ("changed".to_owned(), None::<String>));
+        assert_eq!(std::fs::read(&path).unwrap(), before);
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "and no copy beside it");
     }
 
     #[test]
