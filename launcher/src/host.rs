@@ -174,6 +174,13 @@ fn own_entry() -> Option<Entry> {
     Some(Entry { name: entry[0].to_owned(), home: entry[5].to_owned() })
 }
 
+/// Whether a file of ours is not for us alone. One that is somebody else's is as safe as they keep it.
+pub fn is_open_to_others(path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let own = rustix::process::getuid().as_raw();
+    std::fs::metadata(path).is_ok_and(|file| file.uid() == own && file.mode() & 0o077 != 0)
+}
+
 /// Adds a line to a file that only its owner may write, making it and its folder when they are not there.
 ///
 /// # Errors

@@ -12,6 +12,7 @@ use russh::keys::{Algorithm, Certificate, HashAlg, PrivateKey, PrivateKeyWithHas
 use super::connect::{Guard, lost};
 use super::settings::Settings;
 use crate::error::{Error, Result};
+use crate::host::is_open_to_others;
 
 type Agent = AgentClient<Box<dyn AgentStream + Send + Unpin>>;
 
@@ -128,6 +129,10 @@ impl Attempt<'_> {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(false),
             Err(error) => {
                 self.tried.push(format!("{what}: {error}"));
+                return Ok(false);
+            }
+            Ok(text) if text.contains("PRIVATE KEY") && is_open_to_others(file) => {
+                self.tried.push(format!("{what}: others can read it, and ssh does not use it either; chmod 600"));
                 return Ok(false);
             }
             Ok(text) => match russh::keys::decode_secret_key(&text, None) {

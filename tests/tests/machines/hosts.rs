@@ -200,6 +200,10 @@ fn who_is_not_let_in_is_told_what_was_tried() {
     std::fs::copy(way.file("other"), way.file("user")).expect("a key");
     let refused = fails(&way.add("a"), 6, "ssh_auth_failed");
     assert!(refused.text("/error/causes/0").contains("/user: refused"), "{refused:?}");
+    let mode = |mode| std::os::unix::fs::PermissionsExt::from_mode(mode);
+    std::fs::set_permissions(way.file("user"), mode(0o640)).expect("a key");
+    let refused = fails(&way.add("a"), 6, "ssh_auth_failed");
+    assert!(refused.text("/error/causes/0").contains("others can read it"), "{refused:?}");
     std::fs::remove_file(way.file("user")).expect("a key");
     let refused = fails(&way.add("a"), 6, "ssh_auth_failed");
     assert_eq!(refused.text("/error/causes/0"), "there is no agent and no key file");
