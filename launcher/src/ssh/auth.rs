@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use agent_workspace_contract::ErrorCode;
 use russh::client::{AuthResult, Handle};
@@ -13,6 +14,9 @@ use super::connect::{Guard, lost};
 use super::settings::Settings;
 use crate::error::{Error, Result};
 use crate::host::is_open_to_others;
+
+/// How long an agent may take to say what it holds; nobody has to be asked for that.
+const AGENT_LIMIT: Duration = Duration::from_secs(5);
 
 type Agent = AgentClient<Box<dyn AgentStream + Send + Unpin>>;
 
@@ -55,11 +59,10 @@ impl Attempt<'_> {
     /// What is in the agent and was named by a file first, then files, then what else the agent holds: servers hang up
     /// after a few wrong ones.
     async fn run(&mut self) -> Result<bool> {
-        let mut agent = self.agent().await;
-        let held = match &mut agent {
-            Some(agent) => agent.request_identities().await.unwrap_or_default(),
-            None => Vec::new(),
-        };
+        let (mut agent, held) = tokio::time::timeout(AGENT_LIMIT, self.agent()).await.unwrap_or_else(|_| {
+            self.tried.push("the agent: it does not answer".to_owned());
+            (None, Vec::new())
+        });
         let named: Vec<PublicKey> = self.settings.identity_files.iter().filter_map(|file| public_key(file)).collect();
         let is_named = |identity: &AgentIdentity| named.iter().any(|key| same(key, &identity.public_key()));
         let (first, rest): (Vec<_>, Vec<_>) = held.iter().cloned().partition(is_named);
@@ -79,8 +82,9 @@ impl Attempt<'_> {
         }
     }
 
-    async fn agent(&mut self) -> Option<Agent> {
-        let path = self.settings.agent.clone()?;
+    /// The agent, and what it holds.
+    async fn agent(&mut self) -> (Option<Agent>, Vec<AgentIdentity>) {
+        let Some(path) = self.settings.agent.clone() else { return (None, Vec::new()) };
         match AgentClient::connect_uds(&path).await {
             Ok(agent) => {
                 let mut agent = agent.dynamic();
@@ -88,11 +92,12 @@ impl Attempt<'_> {
                     // Before anything is listed; older agents know nothing of it.
                     let _ = agent.bind_session(binding, false).await;
                 }
-                Some(agent)
+                let held = agent.request_identities().await.unwrap_or_default();
+                (Some(agent), held)
             }
             Err(error) => {
                 self.tried.push(format!("the agent at {}: {error}", path.display()));
-                None
+                (None, Vec::new())
             }
         }
     }

@@ -267,6 +267,14 @@ fn an_encrypted_key_is_used_by_the_agent_and_nobody_is_asked() {
 
 #[test]
 #[ignore = "starts an SSH server: run ./dev test"]
+fn an_agent_that_hangs_keeps_no_key_file_from_being_used() {
+    let way = Way::new();
+    let _silent = std::os::unix::net::UnixListener::bind(way.file("agent")).expect("a socket");
+    ok(&way.add("a").env("SSH_AUTH_SOCK", way.file("agent")));
+}
+
+#[test]
+#[ignore = "starts an SSH server: run ./dev test"]
 fn jump_hosts_and_proxy_commands_lead_there() {
     let way = Way::new();
     let port = way.server.port();
