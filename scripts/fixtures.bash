@@ -45,6 +45,12 @@ agent_fixture_image() {
 # The agent fixture with gh, and with a zsh that secrets can teach.
 tools_fixture_image() { fixture_image tools tools-image --build-arg "AGENT=$fixture_images:agent"; }
 
+# A Debian machine with an SSH server, which becomes a VM.
+machine_fixture_image() {
+    local fixture_images=agent-workspace-vmtest
+    fixture_image machine machine --build-arg "BASE=$base_image"
+}
+
 # fixtures_up AGENT_IMAGE: all images, and this run's git server; exports what the tests are told.
 fixtures_up() {
     local target
@@ -55,6 +61,7 @@ fixtures_up() {
     for target in busybox noshell entrypoint; do
         fixture_image "$target" minimal --target "$target"
     done
+    machine_fixture_image
 
     remove_abandoned
     # Looks like nothing else, so that a test can search for it wherever it must not be.
@@ -71,6 +78,7 @@ fixtures_up() {
     export AGENT_WORKSPACE_TEST_NOSHELL_IMAGE=$fixture_images:noshell
     export AGENT_WORKSPACE_TEST_ENTRYPOINT_IMAGE=$fixture_images:entrypoint
     export AGENT_WORKSPACE_TEST_DEBIAN_IMAGE=$fixture_images:debian
+    export AGENT_WORKSPACE_TEST_MACHINE_IMAGE=agent-workspace-vmtest:machine
 }
 
 # fixtures_down: this run's git server and network. Images stay, for the next run.

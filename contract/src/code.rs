@@ -51,7 +51,10 @@ error_codes! {
     GitAuthMissing = "git_auth_missing", Auth, "the git host wants credentials and none were given; there may be no such repository either";
     GitUnreachable = "git_unreachable", Unavailable, "the git host cannot be reached from the workspace";
     GitUntrusted = "git_untrusted", Auth, "the git host's certificate or host key is not trusted inside the workspace";
-    GuestFailed = "guest_failed", Failed, "a step inside the workspace failed";
+    GuestFailed = "guest_failed", Failed, "a step inside the workspace or on the machine failed";
+    HostKeyChanged = "host_key_changed", Auth, "the SSH host shows another key than the one it is known by, or a revoked one";
+    HostKeyUnknown = "host_key_unknown", Auth, "the SSH host is not known, and --accept-new-host-key was not given";
+    HostUnreachable = "host_unreachable", Unavailable, "the SSH host cannot be reached, or the connection was lost";
     ImageBuildFailed = "image_build_failed", Failed, "the engine could not build the image";
     ImageNotFound = "image_not_found", NotFound, "the image is not local and cannot be pulled";
     ImageUnusable = "image_unusable", Unsupported, "the image lacks what is needed (a shell, git)";
@@ -60,8 +63,9 @@ error_codes! {
     Interrupted = "interrupted", Interrupted, "SIGINT arrived; what had been made was taken back";
     InvalidDocument = "invalid_document", Usage, "what was read is not one JSON document";
     InvalidEnvironment = "invalid_environment", Usage, "an environment variable or the engine's configuration has an invalid value";
+    InvalidHost = "invalid_host", Usage, "not an SSH host";
     InvalidImage = "invalid_image", Usage, "not an image reference";
-    InvalidName = "invalid_name", Usage, "not a workspace name";
+    InvalidName = "invalid_name", Usage, "not a name of a workspace, VM or VM host";
     InvalidRef = "invalid_ref", Usage, "not a git ref";
     InvalidRepo = "invalid_repo", Usage, "not a repository";
     InvalidSecrets = "invalid_secrets", Usage, "not a folder of secrets that may be mounted, or not a place to mount it";
@@ -78,6 +82,9 @@ error_codes! {
     RepoNotFound = "repo_not_found", NotFound, "the git host has no such repository, or hides it from this token";
     RescueFailed = "rescue_failed", Failed, "unsaved work could not be brought out whole, so that nothing was removed";
     SpecConflict = "spec_conflict", Conflict, "the workspace exists and holds another repository";
+    SshAuthFailed = "ssh_auth_failed", Auth, "the SSH host refused every key that there is";
+    StateFailed = "state_failed", Failed, "the state file cannot be read or written";
+    StateTooNew = "state_too_new", Unsupported, "the state file was written by a newer launcher";
     Terminated = "terminated", Terminated, "SIGTERM or SIGHUP arrived; what had been made was taken back";
     Timeout = "timeout", Timeout, "the time given by --timeout ran out; what had been made was taken back";
     TunnelCliMissing = "tunnel_cli_missing", Unsupported, "the image has no VS Code CLI";
@@ -86,6 +93,14 @@ error_codes! {
     UnsavedWork = "unsaved_work", UnsavedWork, "removing it would destroy work that exists nowhere else";
     Unsupported = "unsupported", Unsupported, "this launcher or backend cannot do that";
     Usage = "usage", Usage, "the command line is wrong";
+    VmBusy = "vm_busy", Conflict, "another command is at work on the VM";
+    VmExists = "vm_exists", Conflict, "a VM of this name is on another host, or this host is another VM";
+    VmHostExists = "vm_host_exists", Conflict, "a VM host of this name is at another address";
+    VmHostInUse = "vm_host_in_use", Conflict, "VMs are on the VM host, and --force was not given";
+    VmHostNotFound = "vm_host_not_found", NotFound, "there is no VM host of this name";
+    VmNotFound = "vm_not_found", NotFound, "there is no VM of this name";
+    VmNotReady = "vm_not_ready", Conflict, "the VM's create has not come to its end";
+    VmUnsuitable = "vm_unsuitable", Unsupported, "the machine is no Debian that can be prepared, or the user is not root there";
     WorkspaceExists = "workspace_exists", Conflict, "the workspace exists and --if-exists fail was given";
     WorkspaceNotFound = "workspace_not_found", NotFound, "there is no such workspace";
     WrongState = "wrong_state", Conflict, "the workspace's container is in a state that does not allow it";

@@ -33,7 +33,7 @@ variables! {
     WorkspacePrefix = "AGENT_WORKSPACE_PREFIX", "prefix of container names; default `agent-ws`";
     CodexWorkspacePrefix = "CODEX_WORKSPACE_PREFIX", "the same, older name";
     Backend = "AGENT_WORKSPACE_BACKEND", "backend, after `--backend`; default `docker`";
-    StateDir = "AGENT_WORKSPACE_STATE_DIR", "folder of what the launcher keeps on this machine: the workspaces of the backend `host`";
+    StateDir = "AGENT_WORKSPACE_STATE_DIR", "folder of what the launcher keeps on this machine: the workspaces of the backend `host`, and the file that remembers VMs";
     XdgStateHome = "XDG_STATE_HOME", "the same with `/agent-workspace` behind it, when that is not set; default `~/.local/state`";
     SecretsMount = "DEFAULT_SECRETS_MOUNT", "where `--secrets-dir` is mounted, after `--secrets-mount`; default `/home/agent/codex_secrets`";
     GithubHost = "GITHUB_HOST", "host of OWNER/REPO, after `--host`; default `github.com`";
@@ -44,6 +44,7 @@ variables! {
     DockerConfig = "DOCKER_CONFIG", "folder of the docker client's configuration; default `~/.docker`";
     DockerTlsVerify = "DOCKER_TLS_VERIFY", "when not empty, `tcp://` uses TLS and verifies the engine";
     DockerCertPath = "DOCKER_CERT_PATH", "folder of `ca.pem`, `cert.pem` and `key.pem` for TLS";
+    SshAuthSock = "SSH_AUTH_SOCK", "socket of the SSH agent, unless `~/.ssh/config` names another";
     XdgRuntimeDir = "XDG_RUNTIME_DIR", "where the sockets of rootless engines are looked for";
-    Home = "HOME", "home of the docker client's configuration and of `~/.local/state`; never mounted into a workspace";
+    Home = "HOME", "home of the docker client's configuration, of `~/.ssh` and of the state; never mounted into a workspace";
 }

@@ -83,13 +83,15 @@ impl Exit {
             Self::Ok => "done, or already so",
             Self::Failed => "any other failure; and `--supports`/`--requires` answering no",
             Self::Usage => "bad flag, missing or invalid argument, unknown command",
-            Self::NotFound => "the workspace, image, ref or network does not exist",
+            Self::NotFound => "the workspace, image, ref, network, VM or VM host does not exist",
             Self::Conflict => "it exists and differs, is busy, or is in the wrong state",
             Self::UnsavedWork => "refused: it would destroy work that exists nowhere else",
-            Self::Auth => "git or registry credentials missing or refused",
+            Self::Auth => "git, registry or SSH credentials missing or refused, or an SSH host not to be believed",
             Self::Unavailable => "engine not running, host unreachable, connection lost",
             Self::Partial => "some of several things failed; the document lists which",
-            Self::Unsupported => "this launcher, backend, engine or image cannot do that",
+            Self::Unsupported => {
+                "this launcher, backend, engine, image or machine cannot do that, or the state is a newer launcher's"
+            }
             Self::Timeout => "`--timeout` ran out",
             Self::Interrupted => "SIGINT, after cleaning up",
             Self::Terminated => "SIGTERM or SIGHUP, after cleaning up",

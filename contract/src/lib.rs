@@ -23,7 +23,9 @@ pub use report::{
     KeptItem, LeftKept, LeftRemoved, LeftUnremoved, LifecycleReport, Login, LsReport, ParseRepoReport, Plan,
     PlanReport, PlannedStep, PlannedVolume, Problem, PruneReport, Quoting, RemovedItem, RequiresReport, RescueReport,
     RescuedItem, RmReport, SchemaReport, SecretsReport, SupportsReport, Transport, TunnelReport, VersionReport,
-    WorkspaceRow, WorkspaceStatus,
+    VmCreateReport, VmDeleteReport, VmDescribeReport, VmEvent, VmHostAddReport, VmHostListReport, VmHostRemoveReport,
+    VmHostRow, VmLifecycleReport, VmListReport, VmLive, VmPhase, VmReinitReport, VmRow, VmStatus, VmStep, WorkspaceRow,
+    WorkspaceStatus,
 };
 
 /// Version of the documents' shape.

@@ -13,6 +13,8 @@ use crate::{
     CapabilitiesReport, CompletionReport, CreateReport, DescribeReport, DoctorReport, ErrorCode, ErrorDocument,
     Failure, FieldReport, HelpReport, ImageBuildReport, LifecycleReport, LsReport, ParseRepoReport, PlanReport,
     PruneReport, RequiresReport, RmReport, SchemaReport, Success, SupportsReport, TunnelReport, VersionReport,
+    VmCreateReport, VmDeleteReport, VmDescribeReport, VmHostAddReport, VmHostListReport, VmHostRemoveReport,
+    VmLifecycleReport, VmListReport, VmReinitReport,
 };
 
 /// Stands for an error code in schemas: a string of the closed list.
@@ -53,6 +55,16 @@ pub fn all() -> BTreeMap<&'static str, Value> {
         ("supports", of::<SupportsReport>("supports")),
         ("tunnel", of::<TunnelReport>("tunnel")),
         ("version", of::<VersionReport>("version")),
+        ("vm-create", of::<VmCreateReport>("vm create")),
+        ("vm-delete", of::<VmDeleteReport>("vm delete")),
+        ("vm-describe", of::<VmDescribeReport>("vm describe")),
+        ("vm-host-add", of::<VmHostAddReport>("vm-host add")),
+        ("vm-host-list", of::<VmHostListReport>("vm-host list")),
+        ("vm-host-remove", of::<VmHostRemoveReport>("vm-host remove")),
+        ("vm-list", of::<VmListReport>("vm list")),
+        ("vm-reinit", of::<VmReinitReport>("vm reinit")),
+        ("vm-start", of::<VmLifecycleReport>("vm start")),
+        ("vm-stop", of::<VmLifecycleReport>("vm stop")),
     ])
 }
 

@@ -3,6 +3,7 @@
 use agent_workspace_contract::Capability;
 
 use crate::backend::{BACKENDS, DOCKER, HOST};
+use crate::platform::PLATFORMS;
 
 /// The launcher's version, semver.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -22,6 +23,7 @@ fn present(capability: Capability) -> bool {
     match capability {
         Capability::BackendDocker => BACKENDS.contains(&DOCKER),
         Capability::BackendHost => BACKENDS.contains(&HOST),
+        Capability::VmPlatformSsh => PLATFORMS.contains(&"ssh"),
         Capability::CapabilitiesCommand
         | Capability::SupportsFlag
         | Capability::Version
@@ -59,6 +61,9 @@ fn present(capability: Capability) -> bool {
         | Capability::RmRescueV1
         | Capability::ParseRepoCommand
         | Capability::TransportOptionsV1
-        | Capability::CompletionV1 => true,
+        | Capability::CompletionV1
+        | Capability::VmHostV1
+        | Capability::VmV1
+        | Capability::SshHostKeysV1 => true,
     }
 }

@@ -124,6 +124,42 @@ pub enum Verb {
     /// Create a workspace, or come back to it
     #[command(hide = true)]
     Up(Box<command::create::Args>),
+    /// Machines that live long, and what workspaces there need
+    #[command(subcommand)]
+    Vm(VmVerb),
+    /// Machines that VMs are on
+    #[command(subcommand)]
+    VmHost(VmHostVerb),
+}
+
+/// What can be done with VMs.
+#[derive(Debug, Subcommand)]
+pub enum VmVerb {
+    /// Make a VM, or go on with one that was cut off
+    Create(command::vm::create::Args),
+    /// Forget a VM; one that was taken in stays as it is
+    Delete(command::vm::delete::Args),
+    /// Show one VM, how it is, and what happened to it
+    Describe(command::vm::Target),
+    /// List VMs
+    List(command::vm::list::Args),
+    /// Prepare a VM once more
+    Reinit(command::vm::reinit::Args),
+    /// Start a VM
+    Start(command::vm::Target),
+    /// Stop a VM
+    Stop(command::vm::Target),
+}
+
+/// What can be done with VM hosts.
+#[derive(Debug, Subcommand)]
+pub enum VmHostVerb {
+    /// Remember a machine by a name
+    Add(command::vm_host::add::Args),
+    /// List VM hosts
+    List,
+    /// Forget a VM host
+    Remove(command::vm_host::remove::Args),
 }
 
 /// What can be done with images.

@@ -19,6 +19,8 @@ pub mod schema;
 pub mod start;
 pub mod stop;
 pub mod tunnel;
+pub mod vm;
+pub mod vm_host;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -56,6 +56,17 @@ pub struct Question {
     pub wrapper: bool,
 }
 
+/// What is named in a place, of what is there and no flag or word of ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Named {
+    /// A machine that VMs are on.
+    VmHost,
+    /// A VM.
+    Vm,
+    /// A workspace.
+    Workspace,
+}
+
 /// What may stand there.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Answer {
@@ -67,19 +78,19 @@ pub struct Answer {
     found: BTreeMap<String, String>,
     /// Whether a file of the host may stand there.
     files: bool,
-    /// Whether a workspace may be named there, and which are named already.
-    names: Option<Vec<String>>,
+    /// What may be named there, and which are named already.
+    names: Option<(Named, Vec<String>)>,
 }
 
 impl Answer {
-    /// Whether workspaces are wanted too.
-    pub fn wants_names(&self) -> bool {
-        self.names.is_some()
+    /// What names are wanted too.
+    pub fn wants_names(&self) -> Option<Named> {
+        self.names.as_ref().map(|(named, _)| *named)
     }
 
-    /// Adds workspaces: what each is typed as, and what is to be said of it.
+    /// Adds names: what each is typed as, and what is to be said of it.
     pub fn add_names(&mut self, names: impl IntoIterator<Item = (String, String)>) {
-        let named = self.names.take().unwrap_or_default();
+        let named = self.names.take().map(|(_, named)| named).unwrap_or_default();
         for (name, description) in names.into_iter().filter(|(name, _)| !named.contains(name)) {
             self.offer(&name, &description);
         }
@@ -289,9 +300,22 @@ mod tests {
             "w:awe ",
             "w:awrw ",
         ] {
-            assert!(ask(line).wants_names(), "{line:?}");
+            assert_eq!(ask(line).wants_names(), Some(Named::Workspace), "{line:?}");
+        }
+        for (line, named) in [
+            ("agent-workspace vm describe ", Named::Vm),
+            ("agent-workspace vm delete --if-exists d", Named::Vm),
+            ("agent-workspace vm create --host ", Named::VmHost),
+            ("agent-workspace vm-host remove ", Named::VmHost),
+        ] {
+            assert_eq!(ask(line).wants_names(), Some(named), "{line:?}");
         }
         for line in [
+            "agent-workspace vm ",
+            "agent-workspace vm create ",
+            "agent-workspace vm describe a ",
+            "agent-workspace vm-host add ",
+            "agent-workspace create --host ",
             "agent-workspace ",
             "agent-workspace ls ",
             "agent-workspace create ",
@@ -309,7 +333,7 @@ mod tests {
             "w:agent-workspace auth ",
             "w:agent-workspace rsync push a b -- ",
         ] {
-            assert!(!ask(line).wants_names(), "{line:?}");
+            assert_eq!(ask(line).wants_names(), None, "{line:?}");
         }
     }
 

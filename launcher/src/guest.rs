@@ -10,6 +10,7 @@ pub mod rescue;
 pub mod secrets;
 pub mod tunnel;
 pub mod unsaved_work;
+pub mod vm;
 
 use std::time::Duration;
 
@@ -51,6 +52,15 @@ fn cut_off(doing: &str) -> Error {
     Error::new(
         ErrorCode::EngineUnavailable,
         format!("could not {doing}: the connection to the engine was lost before the answer"),
+    )
+    .hint("try again in a moment")
+}
+
+/// The same of a host.
+fn cut_off_host(doing: &str) -> Error {
+    Error::new(
+        ErrorCode::HostUnreachable,
+        format!("could not {doing}: the connection to the host was lost before the answer"),
     )
     .hint("try again in a moment")
 }

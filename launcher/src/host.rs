@@ -110,6 +110,48 @@ impl Host {
         std::env::split_paths(path).map(|folder| folder.join(name)).find(|program| program.is_file())
     }
 
+    /// The home folder of whoever runs this: `HOME` where it is absolute, else what the system's list of users says.
+    ///
+    /// # Errors
+    /// `invalid_environment` when neither says.
+    pub fn home(&self) -> Result<PathBuf> {
+        let home = self.var(EnvVar::Home)?.filter(|home| home.starts_with('/'));
+        let home = home.or_else(|| own_entry().map(|entry| entry.home));
+        home.map(PathBuf::from).ok_or_else(|| {
+            Error::new(ErrorCode::InvalidEnvironment, "it is not known where your home folder is").hint("set HOME")
+        })
+    }
+
+    /// The folder of what the launcher keeps on this machine: `AGENT_WORKSPACE_STATE_DIR`, then below `XDG_STATE_HOME`,
+    /// then below the home. It need not be there.
+    ///
+    /// # Errors
+    /// `invalid_environment` when it is not absolute, or nothing says where it is.
+    pub fn state_folder(&self) -> Result<PathBuf> {
+        if let Some(named) = self.var(EnvVar::StateDir)? {
+            let path = PathBuf::from(&named);
+            if !path.is_absolute() {
+                let name = EnvVar::StateDir.name();
+                let message = format!("{name} is not an absolute path: {named:?}");
+                return Err(Error::new(ErrorCode::InvalidEnvironment, message)
+                    .hint(format!("export {name}=$HOME/.local/state/agent-workspace")));
+            }
+            return Ok(path);
+        }
+        // One that is not absolute is to be overlooked, says its specification.
+        let base = self.var(EnvVar::XdgStateHome)?.map(PathBuf::from).filter(|path| path.is_absolute());
+        let base = match base {
+            Some(base) => base,
+            None => self.home()?.join(".local/state"),
+        };
+        Ok(base.join("agent-workspace"))
+    }
+
+    /// The name of whoever runs this; empty where the system has none for them.
+    pub fn user_name(&self) -> String {
+        own_entry().map(|entry| entry.name).unwrap_or_default()
+    }
+
     /// The working directory.
     pub fn cwd(&self) -> &Path {
         &self.cwd
@@ -174,6 +216,50 @@ impl IgnoredSignals {
     }
 }
 
+/// A line of the system's list of users.
+struct Entry {
+    name: String,
+    home: String,
+}
+
+/// The one of whoever runs this.
+fn own_entry() -> Option<Entry> {
+    let own = rustix::process::getuid().as_raw().to_string();
+    let text = std::fs::read_to_string("/etc/passwd").ok()?;
+    let mut entries = text.lines().map(|line| line.split(':').collect::<Vec<_>>());
+    let entry = entries.find(|entry| entry.len() > 5 && entry[2] == own)?;
+    Some(Entry { name: entry[0].to_owned(), home: entry[5].to_owned() })
+}
+
+/// Whether a file of ours is not for us alone. One that is somebody else's is as safe as they keep it.
+pub fn is_open_to_others(path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let own = rustix::process::getuid().as_raw();
+    std::fs::metadata(path).is_ok_and(|file| file.uid() == own && file.mode() & 0o077 != 0)
+}
+
+/// Adds a line to a file that only its owner may write, making it and its folder when they are not there.
+///
+/// # Errors
+/// The system's own.
+pub fn append_line(path: &Path, line: &str) -> std::io::Result<()> {
+    use std::io::{Read, Seek, Write};
+    use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+    if let Some(folder) = path.parent() {
+        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    }
+    let mut file = std::fs::OpenOptions::new().read(true).append(true).create(true).mode(0o600).open(path)?;
+    // Others add lines at the same time.
+    rustix::fs::flock(&file, rustix::fs::FlockOperation::LockExclusive)?;
+    let mut last = [b'\n'];
+    if file.seek(std::io::SeekFrom::End(0))? > 0 {
+        file.seek(std::io::SeekFrom::End(-1))?;
+        file.read_exact(&mut last)?;
+    }
+    let before = if last == *b"\n" { "" } else { "\n" };
+    file.write_all(format!("{before}{line}\n").as_bytes())
+}
+
 /// Bytes that are free for ordinary programs where a path is; `None` when it is not on this machine.
 pub fn free_space(path: &Path) -> Option<u64> {
     let disk = rustix::fs::statvfs(path).ok()?;
@@ -190,10 +276,38 @@ pub fn now() -> jiff::Timestamp {
 /// # Errors
 /// `internal` when the system gives no randomness.
 pub fn fresh_id() -> Result<String> {
-    use std::io::Read;
     let mut bytes = [0_u8; 8];
-    std::fs::File::open("/dev/urandom").and_then(|mut file| file.read_exact(&mut bytes)).map_err(|error| {
-        Error::new(ErrorCode::Internal, "the system gives no random numbers").cause(error.to_string())
-    })?;
+    fill_random(&mut bytes)?;
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// Bytes that nobody can guess.
+///
+/// # Errors
+/// `internal` when the system gives no randomness.
+pub fn fill_random(bytes: &mut [u8]) -> Result<()> {
+    use std::io::Read;
+    std::fs::File::open("/dev/urandom")
+        .and_then(|mut file| file.read_exact(bytes))
+        .map_err(|error| Error::new(ErrorCode::Internal, "the system gives no random numbers").cause(error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_state_is_where_the_variable_says_then_xdg_then_the_home_and_never_where_we_happen_to_be() {
+        let at = |env: [(&str, &str); 3]| Host::fixed(&[], env).state_folder();
+        let (state, xdg, home) = ("AGENT_WORKSPACE_STATE_DIR", "XDG_STATE_HOME", "HOME");
+        assert_eq!(at([(state, "/s"), (xdg, "/x"), (home, "/h")]).unwrap(), Path::new("/s"));
+        assert_eq!(at([(state, ""), (xdg, "/x"), (home, "/h")]).unwrap(), Path::new("/x/agent-workspace"));
+        for relative in ["", "x"] {
+            let found = at([(state, ""), (xdg, relative), (home, "/h")]).unwrap();
+            assert_eq!(found, Path::new("/h/.local/state/agent-workspace"));
+        }
+        let refused = at([(state, "s"), (xdg, "/x"), (home, "/h")]).unwrap_err();
+        assert_eq!(refused.code(), ErrorCode::InvalidEnvironment);
+        assert!(at([(state, ""), (xdg, ""), (home, "h")]).is_ok_and(|path| path.is_absolute()));
+    }
 }

@@ -16,6 +16,9 @@ pub mod host;
 pub mod machine;
 pub mod output;
 pub mod phase;
+pub mod platform;
+pub mod ssh;
+pub mod store;
 pub mod undo;
 pub mod workspace;
 
@@ -25,15 +28,18 @@ use std::time::Duration;
 use agent_workspace_contract::{DoctorReport, ErrorCode, Exit, HelpReport, VersionReport};
 use clap::FromArgMatches;
 use clap::error::ErrorKind;
+use serde::Serialize;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::backend::Backend;
-use crate::cli::{Cli, ImageVerb, Verb};
+use crate::cli::{Cli, ImageVerb, Verb, VmHostVerb, VmVerb};
 use crate::command::App;
+use crate::command::vm::Fleet;
+use crate::completion::Named;
 use crate::error::{Error, Result, usage};
 pub use crate::host::Host;
 use crate::host::IgnoredSignals;
-use crate::output::{Early, Output};
+use crate::output::{Early, Human, Output, Progress};
 use crate::phase::Phases;
 use crate::undo::{Undo, Undone};
 use crate::workspace::Prefix;
@@ -93,7 +99,7 @@ fn dispatch(host: &Host, output: &mut Output, verb: Verb, timeout: Option<Durati
         Verb::Complete(args) => {
             let question = args.resolve();
             let typed = command::complete::backend_in(&question);
-            let names = || names_at_once(host, typed.as_deref()).unwrap_or_default();
+            let names = |named| names_at_once(host, named, typed.as_deref()).unwrap_or_default();
             output.finish_as_text(&command::complete::run(&question, names))
         }
         Verb::Completion(args) => output.finish(Ok(command::completion::run(&args))),
@@ -149,12 +155,67 @@ fn dispatch(host: &Host, output: &mut Output, verb: Verb, timeout: Option<Durati
             let backend = args.target.backend.clone();
             engine(host, output, timeout, backend, args.resolve(host, json), command::tunnel::run, Output::finish)
         }
+        Verb::Vm(verb) => vm(host, output, verb, timeout),
+        Verb::VmHost(verb) => vm_host(host, output, verb, timeout),
     }
 }
 
-/// Runs a command that talks to something, to its answer: opens the backend, listens for signals and the clock, and
-/// takes back what was made when the command does not get to its end or its answer to nobody. `typed` is the backend that
-/// the command line names.
+/// The verbs of `vm`.
+fn vm(host: &Host, output: &mut Output, verb: VmVerb, timeout: Option<Duration>) -> Exit {
+    use command::vm;
+    match verb {
+        VmVerb::Create(args) => {
+            output.set_command("vm create");
+            fleet(host, output, timeout, args.resolve(), vm::create::run)
+        }
+        VmVerb::Delete(args) => {
+            output.set_command("vm delete");
+            fleet(host, output, timeout, args.resolve(), vm::delete::run)
+        }
+        VmVerb::Describe(target) => {
+            output.set_command("vm describe");
+            fleet(host, output, timeout, target.resolve(), vm::describe::run)
+        }
+        VmVerb::List(args) => {
+            output.set_command("vm list");
+            fleet(host, output, timeout, Ok(args.resolve()), vm::list::run)
+        }
+        VmVerb::Reinit(args) => {
+            output.set_command("vm reinit");
+            fleet(host, output, timeout, args.resolve(), vm::reinit::run)
+        }
+        VmVerb::Start(target) => {
+            output.set_command("vm start");
+            fleet(host, output, timeout, target.resolve(), vm::start::run)
+        }
+        VmVerb::Stop(target) => {
+            output.set_command("vm stop");
+            fleet(host, output, timeout, target.resolve(), vm::stop::run)
+        }
+    }
+}
+
+/// The verbs of `vm-host`.
+fn vm_host(host: &Host, output: &mut Output, verb: VmHostVerb, timeout: Option<Duration>) -> Exit {
+    use command::vm_host;
+    let store = || store::Store::of(host);
+    match verb {
+        VmHostVerb::Add(args) => {
+            output.set_command("vm-host add");
+            fleet(host, output, timeout, args.resolve(), vm_host::add::run)
+        }
+        VmHostVerb::List => {
+            output.set_command("vm-host list");
+            output.finish(store().and_then(|store| vm_host::list::run(&store)))
+        }
+        VmHostVerb::Remove(args) => {
+            output.set_command("vm-host remove");
+            output.finish(args.resolve().and_then(|request| vm_host::remove::run(&store()?, request)))
+        }
+    }
+}
+
+/// Runs a command about workspaces, to its answer. `typed` is the backend that the command line names.
 fn engine<Q, R>(
     host: &Host,
     output: &Output,
@@ -181,32 +242,71 @@ fn engine<Q, R>(
     };
     let progress = output.progress().clone();
     let app = App { backend, prefix, progress, undo: Undo::default(), phases: Phases::new(timeout) };
+    let work = Work { undo: &app.undo, phases: &app.phases, progress: &app.progress, timeout };
+    conduct(runtime, output, work, run(&app, request), |output, result| finish(output, result.map_err(said)))
+}
+
+/// Runs a command about machines that are not an engine's, to its answer. Opens no engine.
+fn fleet<Q, R: Human + Serialize>(
+    host: &Host,
+    output: &Output,
+    timeout: Option<Duration>,
+    request: Result<Q>,
+    run: impl AsyncFnOnce(&Fleet, Q) -> Result<R>,
+) -> Exit {
+    let opened =
+        request.and_then(|request| Ok((request, Fleet::of(host, output.progress().clone(), timeout)?, runtime()?)));
+    let (request, fleet, runtime) = match opened {
+        Ok(opened) => opened,
+        Err(error) => return output.finish::<R>(Err(error)),
+    };
+    let work = Work { undo: &fleet.undo, phases: &fleet.phases, progress: &fleet.progress, timeout };
+    conduct(runtime, output, work, run(&fleet, request), Output::finish)
+}
+
+/// What a command that runs can be taken back by, and for how long it may run.
+struct Work<'a> {
+    undo: &'a Undo,
+    phases: &'a Phases,
+    progress: &'a Progress,
+    timeout: Option<Duration>,
+}
+
+/// Runs a command to its answer: listens for signals and the clock, and takes back what was made when the command does
+/// not get to its end or its answer to nobody.
+fn conduct<R>(
+    runtime: tokio::runtime::Runtime,
+    output: &Output,
+    work: Work<'_>,
+    run: impl Future<Output = Result<R>>,
+    finish: impl FnOnce(&Output, Result<R>) -> Exit,
+) -> Exit {
     let ignored = IgnoredSignals::now();
     let exit = runtime.block_on(async {
         let mut signals = Signals::listen(ignored);
         let result = tokio::select! {
             biased;
             error = signals.interruption() => Err(error),
-            error = expired(timeout) => Err(error),
-            result = run(&app, request) => result,
+            error = expired(work.timeout) => Err(error),
+            result = run => result,
         };
         let result = match result {
             Ok(report) => Ok(report),
-            Err(error) => Err(said(take_back(&app, &mut signals, error).await)),
+            Err(error) => Err(take_back(work.undo, work.phases, &mut signals, error).await),
         };
         let done = result.is_ok();
         let exit = finish(output, result);
         if done && exit != Exit::Ok {
             let limit = tokio::time::sleep(UNDO_LIMIT);
             let taken_back = tokio::select! {
-                taken_back = app.undo.take_back_undelivered() => taken_back,
+                taken_back = work.undo.take_back_undelivered() => taken_back,
                 () = limit => Err(Error::new(ErrorCode::Timeout, "it took too long")),
                 error = signals.interruption() => Err(error),
             };
             match taken_back {
-                Ok(true) => app.progress.note("what had been made was taken back, as nobody could be told of it"),
+                Ok(true) => work.progress.note("what had been made was taken back, as nobody could be told of it"),
                 Ok(false) => {}
-                Err(error) => app.progress.note(&format!("what had been made could not be taken back: {error}")),
+                Err(error) => work.progress.note(&format!("what had been made could not be taken back: {error}")),
             }
         }
         exit
@@ -240,8 +340,12 @@ fn doctor(
     output.finish(result)
 }
 
-/// Workspaces that the backend lists while somebody waits with a finger on the key; none where it takes longer or fails.
-fn names_at_once(host: &Host, typed: Option<&str>) -> Option<Vec<(String, String)>> {
+/// Workspaces that the backend lists while somebody waits with a finger on the key, or machines that are remembered; none
+/// where it takes longer or fails.
+fn names_at_once(host: &Host, named: Named, typed: Option<&str>) -> Option<Vec<(String, String)>> {
+    if named != Named::Workspace {
+        return Some(command::complete::remembered(&store::Store::of(host).ok()?, named));
+    }
     let prefix = command::prefix(host).ok()?;
     let runtime = runtime().ok()?;
     let names = runtime.block_on(async {
@@ -263,10 +367,10 @@ fn runtime() -> Result<tokio::runtime::Runtime> {
 
 /// Undoes what a failed command has made, and says in its error where it was, what was undone, what could not be and
 /// how to remove that, and what stays.
-async fn take_back(app: &App, signals: &mut Signals, error: Error) -> Error {
+async fn take_back(undo: &Undo, phases: &Phases, signals: &mut Signals, error: Error) -> Error {
     let undone = Mutex::new(Undone::default());
     tokio::select! {
-        () = app.undo.run(&undone) => {}
+        () = undo.run(&undone) => {}
         () = tokio::time::sleep(UNDO_LIMIT) => {}
         // Who asks a second time wants it to end now.
         _ = signals.interruption() => {}
@@ -274,7 +378,7 @@ async fn take_back(app: &App, signals: &mut Signals, error: Error) -> Error {
     let Undone { done, left, remedies, kept, rescued, kept_for_a_look, unsure } =
         undone.into_inner().unwrap_or_default();
     let mut error = error;
-    if let Some(phase) = app.phases.current() {
+    if let Some(phase) = phases.current() {
         error = error.detail("phase", phase);
     }
     if !done.is_empty() {
@@ -349,9 +453,14 @@ async fn expired(timeout: Option<Duration>) -> Error {
 fn answer_parse_error(output: &mut Output, error: &clap::Error) -> Exit {
     match error.kind() {
         ErrorKind::DisplayHelp => help(output, error.to_string()),
-        // The text of this one is the whole help. Only `image` has commands of its own.
+        // The text of this one is the whole help of a command that has commands of its own.
         ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand | ErrorKind::MissingSubcommand => {
-            output.finish::<VersionReport>(Err(usage("image needs a command").hint("agent-workspace image build")))
+            let text = error.to_string();
+            let usage_line = text.lines().find_map(|line| line.trim_start().strip_prefix("Usage: agent-workspace "));
+            let group = usage_line.and_then(|line| line.split_whitespace().next()).unwrap_or("it");
+            output.finish::<VersionReport>(Err(
+                usage(format!("{group} needs a command")).hint(format!("see: agent-workspace {group} --help"))
+            ))
         }
         _ => {
             let text = error.to_string();

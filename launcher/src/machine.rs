@@ -1,5 +1,7 @@
 //! A place where commands run: inside a container, on this host, on a VM. Guest modules know this and nothing else.
 
+pub(crate) mod terminal;
+
 use agent_workspace_contract::Transport;
 use async_trait::async_trait;
 

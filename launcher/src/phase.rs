@@ -29,6 +29,10 @@ pub enum Phase {
     Profile,
     /// Opening a tunnel in the background.
     Tunnel,
+    /// Making a machine, or finding that it will do.
+    Provision,
+    /// Preparing a machine.
+    Initialize,
 }
 
 impl Phase {
@@ -43,6 +47,8 @@ impl Phase {
             Self::Credentials => "credentials",
             Self::Profile => "profile",
             Self::Tunnel => "tunnel",
+            Self::Provision => "provision",
+            Self::Initialize => "initialize",
         }
     }
 
@@ -51,7 +57,8 @@ impl Phase {
     pub const fn limit(self) -> Duration {
         let minutes = match self {
             Self::Image | Self::Clone => 60,
-            Self::Create | Self::Start => 10,
+            Self::Create | Self::Start | Self::Provision => 10,
+            Self::Initialize => 30,
             Self::Prepare | Self::Credentials | Self::Profile | Self::Tunnel => 2,
         };
         Duration::from_secs(minutes * 60)
@@ -147,8 +154,8 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn every_phase_ends_at_its_limit_and_is_named() {
-        use Phase::{Clone, Create, Credentials, Image, Prepare, Profile, Start, Tunnel};
-        for phase in [Image, Create, Start, Prepare, Clone, Credentials, Profile, Tunnel] {
+        use Phase::{Clone, Create, Credentials, Image, Initialize, Prepare, Profile, Provision, Start, Tunnel};
+        for phase in [Image, Create, Start, Prepare, Clone, Credentials, Profile, Tunnel, Provision, Initialize] {
             let phases = Phases::new(None);
             let error = phases.run(phase, std::future::pending::<Result<()>>()).await.unwrap_err();
             assert_eq!(error.code(), ErrorCode::Timeout);

@@ -3,6 +3,7 @@
 pub mod git_ref;
 pub mod image_ref;
 pub mod isolation;
+pub mod machine_name;
 pub mod name;
 pub mod profile;
 pub mod repo_spec;
@@ -13,6 +14,7 @@ pub mod tunnel_name;
 pub use git_ref::GitRef;
 pub use image_ref::ImageRef;
 pub use isolation::Isolation;
+pub use machine_name::MachineName;
 pub use name::{Prefix, WorkspaceName};
 pub use profile::Profile;
 pub use repo_spec::RepoSpec;

@@ -17,7 +17,6 @@ mod machine;
 mod remove;
 mod shared;
 mod survey;
-mod terminal;
 mod tls;
 mod transport;
 mod view;

@@ -16,13 +16,13 @@ mod walls;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use agent_workspace_contract::{EnvVar, ErrorCode, Isolation, Plan, PlannedVolume, Problem, WorkspaceStatus};
+use agent_workspace_contract::{ErrorCode, Isolation, Plan, PlannedVolume, Problem, WorkspaceStatus};
 use async_trait::async_trait;
 
 use self::folder::Folder;
 use self::holder::{Holder, end_strays};
 use self::machine::HostMachine;
-use self::make::{gone, unusable_root};
+use self::make::gone;
 use self::record::{Record, State, Walls};
 use self::walls::Bubblewrap;
 use crate::backend::examination::{Examined, MachineFacts};
@@ -57,7 +57,7 @@ impl Folders {
     /// `invalid_environment` when no absolute path is set.
     pub fn open(host: &Host, prefix: Prefix) -> Result<Self> {
         Ok(Self {
-            root: state_folder(host)?.join("workspaces"),
+            root: host.state_folder()?.join("workspaces"),
             prefix,
             bubblewrap: Bubblewrap::at(host.program("bwrap")),
             caller: rustix::process::geteuid().as_raw(),
@@ -200,30 +200,6 @@ impl Folders {
             // A create that was cut off before it could write anything down, or has just begun.
             Ok(None) => None,
             Err(error) => Some(self.broken(folder, &error)),
-        }
-    }
-}
-
-/// The folder of what the launcher keeps on this machine.
-fn state_folder(host: &Host) -> Result<PathBuf> {
-    let absolute = |variable: EnvVar, path: String| {
-        if Path::new(&path).is_absolute() {
-            Ok(PathBuf::from(path))
-        } else {
-            Err(unusable_root(variable.name(), &path))
-        }
-    };
-    if let Some(path) = host.var(EnvVar::StateDir)? {
-        return absolute(EnvVar::StateDir, path);
-    }
-    if let Some(path) = host.var(EnvVar::XdgStateHome)? {
-        return absolute(EnvVar::XdgStateHome, path).map(|path| path.join("agent-workspace"));
-    }
-    match host.var(EnvVar::Home)? {
-        Some(path) => absolute(EnvVar::Home, path).map(|path| path.join(".local/state/agent-workspace")),
-        None => {
-            Err(Error::new(ErrorCode::InvalidEnvironment, "HOME is not set, so that there is no place for workspaces")
-                .hint("export AGENT_WORKSPACE_STATE_DIR=/a/folder"))
         }
     }
 }
@@ -438,23 +414,5 @@ impl Backend for Folders {
     async fn build_image(&self, _: &ImageRef, _: &ImageRef, _: &Progress) -> Result<Option<String>> {
         Err(Error::new(ErrorCode::Unsupported, "workspaces of this machine have no image")
             .hint("agent-workspace image build --backend docker"))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_state_folder_is_the_one_that_is_named_last_and_never_a_relative_one() {
-        let at = |env: [(&str, &str); 3]| state_folder(&Host::fixed(&[], env));
-        let (state, xdg, home) = ("AGENT_WORKSPACE_STATE_DIR", "XDG_STATE_HOME", "HOME");
-        assert_eq!(at([(state, "/s"), (xdg, "/x"), (home, "/h")]).unwrap(), Path::new("/s"));
-        assert_eq!(at([(state, ""), (xdg, "/x"), (home, "/h")]).unwrap(), Path::new("/x/agent-workspace"));
-        assert_eq!(at([(state, ""), (xdg, ""), (home, "/h")]).unwrap(), Path::new("/h/.local/state/agent-workspace"));
-        for env in [[(state, "s"), (xdg, ""), (home, "/h")], [(state, ""), (xdg, "x"), (home, "/h")]] {
-            assert_eq!(at(env).unwrap_err().code(), ErrorCode::InvalidEnvironment);
-        }
-        assert_eq!(at([(state, ""), (xdg, ""), (home, "")]).unwrap_err().code(), ErrorCode::InvalidEnvironment);
     }
 }

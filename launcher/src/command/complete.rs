@@ -4,7 +4,8 @@ use std::ffi::OsString;
 use std::time::Duration;
 
 use crate::backend::Backend;
-use crate::completion::{self, Question, Shell};
+use crate::completion::{self, Named, Question, Shell};
+use crate::store::Store;
 use crate::workspace::{Prefix, WorkspaceName};
 
 /// How long an engine may take to say which workspaces there are, everything included. With what else a key costs, that
@@ -36,11 +37,11 @@ impl Args {
     }
 }
 
-/// The answer as lines. `names` is called only when a workspace may be named there.
-pub fn run(question: &Question, names: impl FnOnce() -> Vec<(String, String)>) -> String {
+/// The answer as lines. `names` is called only when something may be named there, with what it is.
+pub fn run(question: &Question, names: impl FnOnce(Named) -> Vec<(String, String)>) -> String {
     let mut answer = completion::answer(question);
-    if answer.wants_names() {
-        answer.add_names(names());
+    if let Some(named) = answer.wants_names() {
+        answer.add_names(names(named));
     }
     answer.lines()
 }
@@ -65,6 +66,18 @@ pub async fn names(backend: &dyn Backend, prefix: &Prefix) -> Vec<(String, Strin
         (name, format!("{}{repo}", workspace.status.as_str()))
     };
     workspaces.into_iter().map(row).collect()
+}
+
+/// Every VM with its machine, or every VM host with its address; none when nothing is remembered, or it cannot be read.
+pub fn remembered(store: &Store, named: Named) -> Vec<(String, String)> {
+    let Ok(Some(records)) = store.read() else { return Vec::new() };
+    match named {
+        Named::Vm => records.vms().unwrap_or_default().into_iter().map(|vm| (vm.name, vm.host)).collect(),
+        Named::VmHost => {
+            records.vm_hosts().unwrap_or_default().into_iter().map(|host| (host.name, host.host)).collect()
+        }
+        Named::Workspace => Vec::new(),
+    }
 }
 
 /// The short name where that leads back to the workspace, and else the full one.
@@ -116,9 +129,9 @@ mod tests {
             index: words.len() - 1,
             wrapper: false,
         };
-        let names = || vec![("alpha".to_owned(), "running".to_owned())];
+        let names = |_| vec![("alpha".to_owned(), "running".to_owned())];
         assert_eq!(run(&question(&["agent-workspace", "rm", ""]), names), "alpha\trunning\n");
-        let never = || unreachable!("nobody is to be named there");
+        let never = |_| unreachable!("nobody is to be named there");
         assert!(run(&question(&["agent-workspace", "l"]), never).starts_with("ls\t"));
     }
 }

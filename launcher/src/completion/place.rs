@@ -131,7 +131,7 @@ impl<'a> Place<'a> {
             answer.offer(&word, &description);
         }
         answer.files = files;
-        answer.names = names.then(|| self.positionals.clone());
+        answer.names = names.map(|named| (named, self.positionals.clone()));
     }
 
     /// Whether nothing that is given excludes this.

@@ -3,10 +3,12 @@
 use agent_workspace_contract::Capability;
 use clap::{Arg, Command, ValueHint};
 
+use super::Named;
 use super::wrapper::WORKSPACE;
 use crate::backend::BACKENDS;
 use crate::capabilities;
 use crate::command::schema;
+use crate::platform::PLATFORMS;
 
 /// Places of documents that scripts read most.
 const POINTERS: [(&str, &str); 12] = [
@@ -29,8 +31,8 @@ const POINTERS: [(&str, &str); 12] = [
 pub(super) struct Values {
     /// Words, and what each means.
     pub(super) words: Vec<(String, String)>,
-    /// Whether a workspace may be named.
-    pub(super) names: bool,
+    /// What may be named.
+    pub(super) names: Option<Named>,
     /// Whether a file of the host may be named.
     pub(super) files: bool,
 }
@@ -43,14 +45,19 @@ pub(super) fn of(root: &Command, command: &Command, arg: &Arg, before: &[String]
         words: possible
             .map(|value| said(value.get_name(), &value.get_help().map(ToString::to_string).unwrap_or_default()))
             .collect(),
-        names: false,
+        names: None,
         files: matches!(arg.get_value_hint(), ValueHint::AnyPath | ValueHint::DirPath | ValueHint::FilePath),
     };
     let name = arg.get_value_names().and_then(|names| names.first()).map(|name| name.as_str()).unwrap_or_default();
     match (command.get_name(), arg.get_id().as_str(), name) {
-        (_, _, WORKSPACE) => values.names = true,
-        (_, _, "NAME") if arg.is_positional() => values.names = true,
+        (_, _, WORKSPACE) => values.names = Some(Named::Workspace),
+        (_, _, "NAME") if arg.is_positional() => values.names = Some(Named::Workspace),
+        // That of a new one is nobody's yet.
+        ("create" | "add", _, "VM" | "VM_HOST") => {}
+        (_, _, "VM") => values.names = Some(Named::Vm),
+        (_, _, "VM_HOST" | "VM_HOST|HOST") => values.names = Some(Named::VmHost),
         (_, _, "BACKEND") => values.words = BACKENDS.iter().map(|name| said(name, "")).collect(),
+        (_, _, "PLATFORM") => values.words = PLATFORMS.iter().map(|name| said(name, "")).collect(),
         (_, _, "POINTER") => values.words = POINTERS.map(|(pointer, of)| said(pointer, of)).to_vec(),
         (_, "supports", _) => {
             let list = capabilities::list().into_iter();

@@ -5,7 +5,7 @@ use async_trait::async_trait;
 
 use super::{check_document, check_error, check_shown};
 use crate::error::{Error, Result};
-use crate::guest::{Lines, clone, joined, prepare, tunnel as guest, unsaved_work};
+use crate::guest::{Lines, clone, joined, prepare, tunnel as guest, unsaved_work, vm};
 use crate::machine::{Command, Listener, Machine, Output, Secret, Sink};
 use crate::output::Progress;
 use crate::workspace::repo_spec::Host;
@@ -161,6 +161,9 @@ pub(super) fn reports(bytes: &[u8]) {
         wait(prepare::run(&machine, "agent", bytes[0] & 32 != 0)).err(),
         wait(joined::join(&machine, "0123456789abcdef")).err(),
         wait(joined::leave(&machine, "0123456789abcdef")).err(),
+        wait(vm::take_in(&machine, "0123456789abcdef")).err(),
+        wait(vm::initialize(&machine, |_, _| {})).err(),
+        wait(vm::live(&machine)).err(),
     ];
     ended.into_iter().flatten().for_each(|error| check_words(&error));
 }

@@ -10,8 +10,9 @@ use crate::command::{capabilities, field as command};
 use crate::error::Result;
 use crate::host::Host;
 use crate::output::{Early, Human, Terminal};
+use crate::ssh::RemoteTarget;
 use crate::workspace::repo_spec::Host as GitHost;
-use crate::workspace::{GitRef, ImageRef, Prefix, RepoSpec, TunnelName, WorkspaceName, name, resources};
+use crate::workspace::{GitRef, ImageRef, MachineName, Prefix, RepoSpec, TunnelName, WorkspaceName, name, resources};
 
 /// What was accepted, if it was; what was refused can be told.
 fn accepted<T>(result: Result<T>) -> Option<T> {
@@ -126,6 +127,16 @@ pub(super) fn words(bytes: &[u8]) {
             assert!(!name.is_empty() && !name.contains('=') && !is_token(&name), "{name:?}");
             assert!(!value.contains(['\0', '\n']), "{value:?}");
         }
+    }
+    if let Some(target) = accepted(RemoteTarget::parse(text)) {
+        // What becomes an argument of `ssh`, and words of a shell that somebody pastes.
+        let shown = target.to_string();
+        assert!(!option(&shown) && !option(target.host()) && !blank(&shown), "{shown:?}");
+        assert!(!shown.contains(['\'', '"', '$', '`', ';', '&', '|', '/']), "{shown:?}");
+        assert_eq!(RemoteTarget::parse(&shown).as_ref(), Ok(&target));
+    }
+    if let Some(name) = accepted(MachineName::parse(text)) {
+        assert_eq!(name.as_str(), text);
     }
     accepted(capabilities::supports(text));
     accepted(capabilities::requires(text));

@@ -1,10 +1,13 @@
 //! Reports as text for people. The compiler asks for one for each report.
 
+mod machines;
+
 use agent_workspace_contract::{
     CheckStatus, CompletionReport, CreateReport, DescribeReport, DoctorReport, ErrorCode, HelpReport, ImageBuildReport,
     LeftUnremoved, LifecycleReport, LsReport, ParseRepoReport, Plan, PlanReport, PruneReport, RequiresReport, RmReport,
     SchemaReport, SupportsReport, Transport, TunnelReport, VersionReport, WorkspaceRow, WorkspaceStatus,
 };
+
 use serde_json::json;
 
 use crate::backend::DOCKER;
@@ -107,22 +110,11 @@ impl Human for PlanReport {
 
 impl Human for LsReport {
     fn human(&self, terminal: Terminal) -> String {
+        let rows = self.workspaces.iter().map(|row| columns(row).to_vec()).collect();
+        let mut text = table(terminal, &["NAME", "STATUS", "REPO", "CREATED"], rows, "no workspaces");
         if !terminal.is {
-            return self.workspaces.iter().fold(String::new(), |text, row| text + &columns(row).join("\t") + "\n");
+            return text;
         }
-        if self.workspaces.is_empty() {
-            return "no workspaces\n".to_owned();
-        }
-        let mut table = comfy_table::Table::new();
-        table.load_style(comfy_table::presets::NOTHING);
-        if let Some(columns) = terminal.columns {
-            table.set_width(columns);
-        }
-        table.set_header(["NAME", "STATUS", "REPO", "CREATED"]);
-        for row in &self.workspaces {
-            table.add_row(columns(row));
-        }
-        let mut text: String = table.lines().map(|line| format!("{}\n", line.trim_end())).collect();
         for (row, problem) in
             self.workspaces.iter().flat_map(|row| row.problems.iter().map(move |problem| (row, problem)))
         {
@@ -130,6 +122,26 @@ impl Human for LsReport {
         }
         text
     }
+}
+
+/// Rows for people as a table with a header, or `none` when there are none; for programs cut by tabs, without a header.
+fn table(terminal: Terminal, header: &[&str], rows: Vec<Vec<String>>, none: &str) -> String {
+    if !terminal.is {
+        return rows.iter().map(|row| row.join("\t") + "\n").collect();
+    }
+    if rows.is_empty() {
+        return format!("{none}\n");
+    }
+    let mut table = comfy_table::Table::new();
+    table.load_style(comfy_table::presets::NOTHING);
+    if let Some(columns) = terminal.columns {
+        table.set_width(columns);
+    }
+    table.set_header(header);
+    for row in rows {
+        table.add_row(row);
+    }
+    table.lines().map(|line| format!("{}\n", line.trim_end())).collect()
 }
 
 /// Name, status, repository, time; empty where there is none, so that columns keep their place.

@@ -1,10 +1,10 @@
 //! An SSH server of one test, and an `ssh` that trusts it.
 
 use std::net::{TcpListener, TcpStream};
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+use super::machine::ssh_with_config;
 use super::{run_with_input, until};
 
 /// A server on this host; ends with the test.
@@ -21,7 +21,6 @@ impl SshServer {
     /// When sshd does not come up.
     pub fn start(folder: &Path) -> Self {
         let bin = folder.join("bin");
-        std::fs::create_dir_all(&bin).expect("a folder");
         for name in ["host", "user"] {
             let mut command = Command::new("ssh-keygen");
             command.args(["-q", "-t", "ed25519", "-N", "", "-f", name]).current_dir(folder);
@@ -43,11 +42,7 @@ impl SshServer {
             "ssh_config",
             format!("IdentityFile {here}/user\nIdentitiesOnly yes\nUserKnownHostsFile {here}/known_hosts\n"),
         );
-        // The client takes its settings from the home of whoever runs it, and never from $HOME.
-        let client = bin.join("ssh");
-        std::fs::write(&client, format!("#!/bin/sh\nexec /usr/bin/ssh -F '{here}/ssh_config' \"$@\"\n"))
-            .expect("a file");
-        std::fs::set_permissions(&client, std::fs::Permissions::from_mode(0o755)).expect("a program");
+        ssh_with_config(folder);
         // Where the server, run by root, locks up what it does not trust; Debian's service makes it.
         let _ = std::fs::create_dir_all("/run/sshd");
         let child = Command::new("/usr/sbin/sshd")

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::Command;
 
 use agent_workspace_tests::live::{
-    Answer, EngineLog, GitServer, Image, Live, Running, SshServer, Watch, docker, run_with_input, skip,
+    Answer, EngineLog, GitServer, Image, Live, Machines, Running, SshServer, Watch, docker, run_with_input, skip,
 };
 use agent_workspace_tests::{Launcher, Ran};
 
@@ -251,6 +251,24 @@ fn the_token_is_nowhere_whatever_command_is_given_it() {
     let over = |launcher: Launcher| launcher.env("PATH", server.path()).env("DOCKER_HOST", address.as_str());
     search.once(&over(search.creating(Image::Agent, "acme/private --name ssh --setup-git")), 0);
     assert_eq!(search.files("ssh"), [STORE]);
+
+    // Machines over SSH, which are given nothing of it.
+    let machines = Machines::new();
+    let machine = machines.start("canary");
+    let host = format!("{} --accept-new-host-key", machine.address);
+    search.once(&machines.over(search.launcher(&format!("vm-host add box {host}"))), 0);
+    search.once(&machines.over(search.launcher(&format!("vm create canary --host {host}"))), 0);
+    for line in ["vm list --live", "vm describe canary", "vm start canary", "vm reinit canary", "vm-host list"] {
+        search.once(&machines.over(search.launcher(line)), 0);
+    }
+    search.once(&machines.over(search.launcher("vm stop canary")), 9);
+    let files = machine.run(
+        "find /etc /home /root /srv /tmp /run /var/log /var/tmp -xdev -type f -exec cat {} + | tr -cd '[:print:]\\n'",
+    );
+    search.is_not_in("the files of a machine", &files);
+    for line in ["vm delete canary", "vm-host remove box"] {
+        search.once(&machines.over(search.launcher(line)), 0);
+    }
 
     search.look_at_the_engine();
     live.inside("clone", "touch /work/new");

@@ -1,6 +1,8 @@
-//! Every error code of the contract, provoked. A new code does not compile until it is provoked here.
+//! Every error code of the contract, provoked. A new code does not compile until it is provoked here, or it is said
+//! where.
 
 use std::fs::File;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use agent_workspace_contract::ErrorCode;
@@ -57,8 +59,27 @@ fn without_room() -> Ran {
     Ran::of(command.spawn().expect("the binary starts"))
 }
 
-fn provoked(code: ErrorCode) -> Ran {
-    match code {
+/// A command on a state that is set up first in its folder.
+fn remembering(set_up: impl FnOnce(&Path), args: &[&str]) -> Ran {
+    let folder = tempfile::tempdir().expect("a folder");
+    let launcher = |args: &[&str]| {
+        Launcher::new(args.iter().copied()).env("AGENT_WORKSPACE_STATE_DIR", folder.path()).json().run()
+    };
+    assert_eq!(launcher(&["vm-host", "add", "h", "box", "--no-check"]).code, 0);
+    set_up(folder.path());
+    launcher(args)
+}
+
+fn provoked(code: ErrorCode) -> Option<Ran> {
+    Some(match code {
+        // By real SSH servers, in the suite `machines`: `hosts.rs` and `vms.rs`.
+        ErrorCode::HostKeyChanged
+        | ErrorCode::HostKeyUnknown
+        | ErrorCode::SshAuthFailed
+        | ErrorCode::VmExists
+        | ErrorCode::VmHostInUse
+        | ErrorCode::VmNotReady
+        | ErrorCode::VmUnsuitable => return None,
         ErrorCode::CapabilityAbsent => alone(&["--supports", "nosuch"]),
         ErrorCode::CloneFailed => clone(128, "fatal: early EOF"),
         ErrorCode::ContainerVanished => {
@@ -85,6 +106,7 @@ fn provoked(code: ErrorCode) -> Ran {
         ErrorCode::GitUnreachable => clone(128, "fatal: unable to access: Could not resolve host: github.com"),
         ErrorCode::GitUntrusted => clone(128, "fatal: unable to access: server certificate verification failed"),
         ErrorCode::GuestFailed => clone(85, "the folder /work/o cannot be written by agent"),
+        ErrorCode::HostUnreachable => remembering(|_| {}, &["vm-host", "add", "a", "127.0.0.1:1"]),
         ErrorCode::ImageBuildFailed => on(|engine| engine.build_fails("exit code: 100"), &["image", "build"]),
         ErrorCode::ImageNotFound => on(|_| {}, &["create", "o/r", "--image", "nosuch:1", "--no-pull"]),
         ErrorCode::ImageUnusable => clone(80, ""),
@@ -93,6 +115,7 @@ fn provoked(code: ErrorCode) -> Ran {
         ErrorCode::Interrupted => signalled("INT"),
         ErrorCode::InvalidDocument => Launcher::new(["field", "/a"]).json().stdin("{").run(),
         ErrorCode::InvalidEnvironment => Launcher::new(["ls"]).json().env("DOCKER_HOST", "ftp://x").run(),
+        ErrorCode::InvalidHost => alone(&["vm-host", "add", "a", "b c"]),
         ErrorCode::InvalidImage => alone(&["create", "o/r", "--image", "?"]),
         ErrorCode::InvalidName => alone(&["describe", "!!!"]),
         ErrorCode::InvalidRef => alone(&["create", "o/r", "--ref", "a b"]),
@@ -129,6 +152,19 @@ fn provoked(code: ErrorCode) -> Ran {
         ErrorCode::SpecConflict => {
             on(|engine| engine.has(Container::workspace("a").label("agent-kit.repo", "o/other")), &CREATE)
         }
+        ErrorCode::StateFailed => {
+            let broken = |folder: &Path| std::fs::write(folder.join("state.db"), "x".repeat(4096)).expect("a file");
+            remembering(broken, &["vm", "list"])
+        }
+        ErrorCode::StateTooNew => {
+            let newer = |folder: &Path| {
+                let mut bytes = std::fs::read(folder.join("state.db")).expect("a file");
+                // Where a database of SQLite says its version.
+                bytes[60..64].copy_from_slice(&99_u32.to_be_bytes());
+                std::fs::write(folder.join("state.db"), bytes).expect("a file");
+            };
+            remembering(newer, &["vm", "list"])
+        }
         ErrorCode::Terminated => signalled("TERM"),
         ErrorCode::Timeout => {
             on(|engine| engine.goes_wrong(When::From(1), Fault::silence()), &["ls", "--timeout", "100ms"])
@@ -145,6 +181,18 @@ fn provoked(code: ErrorCode) -> Ran {
         }
         ErrorCode::Unsupported => alone(&["ls", "--backend", "nosuch"]),
         ErrorCode::Usage => alone(&["ls", "--bogus"]),
+        ErrorCode::VmBusy => {
+            let mut held = None;
+            let hold = |folder: &Path| {
+                let file = File::create(folder.join("vm-a.lock")).expect("a file");
+                file.lock().expect("nobody else has it");
+                held = Some(file);
+            };
+            remembering(hold, &["vm", "create", "a", "--host", "127.0.0.1:1"])
+        }
+        ErrorCode::VmHostExists => remembering(|_| {}, &["vm-host", "add", "h", "other", "--no-check"]),
+        ErrorCode::VmHostNotFound => remembering(|_| {}, &["vm-host", "remove", "a"]),
+        ErrorCode::VmNotFound => remembering(|_| {}, &["vm", "delete", "a"]),
         ErrorCode::WorkspaceExists => on(workspace, &[&CREATE[..], &["--if-exists", "fail"]].concat()),
         ErrorCode::WorkspaceNotFound => on(|_| {}, &["describe", "a"]),
         ErrorCode::WrongState => {
@@ -154,7 +202,7 @@ fn provoked(code: ErrorCode) -> Ran {
             };
             on(set_up, &["stop", "a"])
         }
-    }
+    })
 }
 
 fn tunnel(status: i64) -> Ran {
@@ -168,7 +216,7 @@ fn tunnel(status: i64) -> Ran {
 #[test]
 fn every_error_code_can_be_provoked() {
     for code in ErrorCode::ALL.iter().copied() {
-        let ran = provoked(code);
+        let Some(ran) = provoked(code) else { continue };
         let name = code.as_str();
         assert_eq!(ran.code, i32::from(code.exit().code()), "{name}: {}{}", ran.stdout, ran.stderr);
         if code == ErrorCode::OutputFailed {

@@ -8,13 +8,13 @@ use bollard::container::LogOutput;
 use bollard::exec::{CreateExecOptions, StartExecOptions, StartExecResults};
 use futures_util::StreamExt;
 use http_body_util::BodyExt;
+use hyper_util::rt::TokioIo;
 use tokio::io::AsyncWriteExt;
 
 use super::container::Inspected;
 use super::engine::Engine;
-use super::terminal;
 use crate::error::{Error, Result};
-use crate::machine::{Command, Listener, Machine, Output, Secret, Sink, Who};
+use crate::machine::{Command, Listener, Machine, Output, Secret, Sink, Who, terminal};
 
 /// More than any of our scripts says; a command that says more is cut.
 const LONGEST_STDOUT: usize = 1 << 20;
@@ -190,7 +190,7 @@ impl Machine for DockerMachine {
     async fn attach(&self, command: Command) -> Result<i64> {
         let exec = self.create_exec(&command, true).await?;
         let stream = self.engine.hijack(&exec, &self.doing()).await?;
-        terminal::converse(stream, |rows, columns| {
+        terminal::converse(TokioIo::new(stream), |rows, columns| {
             let engine = self.engine.clone();
             let exec = exec.clone();
             async move { engine.resize(&exec, rows, columns).await }

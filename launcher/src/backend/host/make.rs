@@ -200,9 +200,3 @@ pub(super) fn gone(folder: &Folder) -> Error {
         .detail("workspace", folder.name())
         .hint("see: agent-workspace ls")
 }
-
-/// A folder of the machine that cannot be the root of workspaces.
-pub(super) fn unusable_root(variable: &str, path: &str) -> Error {
-    Error::new(ErrorCode::InvalidEnvironment, format!("{variable}: {path:?} is not an absolute path"))
-        .hint(format!("unset {variable}"))
-}

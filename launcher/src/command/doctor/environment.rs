@@ -105,6 +105,7 @@ fn usable(variable: EnvVar, host: &Host) -> Result<()> {
         EnvVar::GhToken | EnvVar::GithubToken if value.contains(char::is_control) => {
             wrong("the token holds a line end or control character".to_owned())
         }
+        EnvVar::StateDir => host.state_folder().map(drop),
         EnvVar::GhToken
         | EnvVar::GithubToken
         | EnvVar::WorkspacePrefix
@@ -116,8 +117,8 @@ fn usable(variable: EnvVar, host: &Host) -> Result<()> {
         | EnvVar::DockerTlsVerify
         | EnvVar::DockerCertPath
         | EnvVar::XdgRuntimeDir
-        | EnvVar::StateDir
         | EnvVar::XdgStateHome
+        | EnvVar::SshAuthSock
         | EnvVar::Home => Ok(()),
     }
 }

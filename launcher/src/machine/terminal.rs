@@ -1,11 +1,10 @@
-//! A raw terminal session over an engine's exec stream: bytes there, bytes back, and the window's size.
+//! A raw terminal session over a stream to a command: bytes there, bytes back, and the window's size.
 
 use std::io::Read;
 
 use agent_workspace_contract::ErrorCode;
-use hyper_util::rt::TokioIo;
 use rustix::termios::{OptionalActions, Termios, tcgetattr, tcgetwinsize, tcsetattr};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::error::{Error, Result};
@@ -14,14 +13,14 @@ use crate::error::{Error, Result};
 ///
 /// # Errors
 /// `internal` when our terminal cannot be driven.
-pub(super) async fn converse<F: Future<Output = ()>>(
-    stream: hyper::upgrade::Upgraded,
+pub(crate) async fn converse<F: Future<Output = ()>>(
+    stream: impl AsyncRead + AsyncWrite,
     resize: impl Fn(u16, u16) -> F,
 ) -> Result<()> {
     let broken = |cause: String| Error::new(ErrorCode::Internal, "the terminal cannot be used").cause(cause);
     let _raw = RawMode::enter().map_err(|error| broken(error.to_string()))?;
     let mut window = signal(SignalKind::window_change()).map_err(|error| broken(error.to_string()))?;
-    let (mut from, mut to) = tokio::io::split(TokioIo::new(stream));
+    let (mut from, mut to) = tokio::io::split(stream);
     let mut keys = keyboard();
     let mut typing = true;
     let mut bytes = vec![0; 32 << 10];

@@ -1,0 +1,44 @@
+//! `vm describe`: one VM, how it is at this moment, and what happened to it.
+
+use agent_workspace_contract::{ErrorCode, VmDescribeReport, VmLive, VmPhase, VmStatus};
+
+use super::{Fleet, looked, not_answering, transport, with_status};
+use crate::error::Result;
+use crate::guest::vm;
+use crate::ssh::SshMachine;
+use crate::store::VmRecord;
+use crate::workspace::MachineName;
+
+/// Describes it. Nothing is written.
+///
+/// # Errors
+/// `vm_not_found`, or the store's own; never because the VM does not answer.
+pub async fn run(fleet: &Fleet, name: MachineName) -> Result<VmDescribeReport> {
+    let record = fleet.find(&name)?;
+    let events = match fleet.store.read()? {
+        Some(records) => records.events(name.as_str())?,
+        None => Vec::new(),
+    };
+    let transport = transport(&record)?;
+    let row = fleet.row(&record);
+    if record.provisioning != VmPhase::Complete {
+        return Ok(VmDescribeReport { vm: with_status(row, VmStatus::Unknown, None), live: None, events, transport });
+    }
+    let (status, live, why) = match looked(ask(fleet, &record), &record).await {
+        Ok(Ok(live)) => (VmStatus::Running, Some(live), None),
+        Ok(Err(error)) => (VmStatus::Running, None, Some(error)),
+        Err(error) => (not_answering(&record).await, None, Some(error)),
+    };
+    Ok(VmDescribeReport { vm: with_status(row, status, why.as_ref()), live, events, transport })
+}
+
+/// How a VM is, or why one that let us in did not say.
+async fn ask(fleet: &Fleet, record: &VmRecord) -> Result<Result<VmLive>> {
+    let connection = fleet.reach(record, false).await?;
+    let live = vm::live(&SshMachine::new(connection.clone())).await;
+    connection.close().await;
+    match live {
+        Err(error) if error.code() == ErrorCode::HostUnreachable => Err(error),
+        live => Ok(live),
+    }
+}

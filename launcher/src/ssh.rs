@@ -1,0 +1,54 @@
+//! SSH to machines that we do not run ourselves: the only room that names russh.
+//!
+//! One connection a command, with everything it does multiplexed on it. What `~/.ssh/config` says holds here as well;
+//! host keys are checked by rules of our own (`known_hosts`), as the library's let revoked ones pass.
+
+mod auth;
+mod connect;
+mod known_hosts;
+mod machine;
+mod quoting;
+mod settings;
+mod target;
+#[cfg(test)]
+mod tests;
+
+use std::path::PathBuf;
+
+use agent_workspace_contract::EnvVar;
+
+pub use connect::Connection;
+pub use machine::SshMachine;
+pub(crate) use machine::transport;
+pub use target::RemoteTarget;
+
+use crate::error::Result;
+use crate::host::Host;
+
+/// What of this process SSH needs: who we are, where our files are, and which programs there are.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Client {
+    /// Where `~` is.
+    home: PathBuf,
+    /// Who we are to a host that names no user.
+    user: String,
+    /// The socket of the agent.
+    agent: Option<String>,
+    /// The system's `ssh`, which knows how to read its own configuration.
+    program: Option<PathBuf>,
+}
+
+impl Client {
+    /// Reads it off the process.
+    ///
+    /// # Errors
+    /// `invalid_environment`.
+    pub fn of(host: &Host) -> Result<Self> {
+        Ok(Self {
+            home: host.home()?,
+            user: host.user_name(),
+            agent: host.var(EnvVar::SshAuthSock)?,
+            program: host.program("ssh"),
+        })
+    }
+}

@@ -1,0 +1,435 @@
+//! One connection to a host, over jump hosts where there are any, and channels on it.
+
+use std::pin::Pin;
+use std::process::Stdio;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use agent_workspace_contract::{EnvVar, ErrorCode};
+use russh::client::{self, ChannelOpenHandle, Handle, Msg, Session};
+use russh::keys::{Algorithm, PublicKeyOrCertificate};
+use russh::{Channel, ChannelMsg, ChannelReadHalf, ChannelWriteHalf, Disconnect, Preferred};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::process::Child;
+use tokio::sync::{Semaphore, SemaphorePermit, oneshot};
+
+use super::known_hosts::Known;
+use super::settings::Settings;
+use super::{Client, RemoteTarget, auth};
+use crate::error::{Error, Result};
+
+/// How long a host that answers may take to let us in; an agent may have to ask its owner.
+const LOGIN_LIMIT: Duration = Duration::from_secs(30);
+/// A host that has said nothing for this long is asked whether it is there, and given up after three silences.
+const KEEPALIVE: Duration = Duration::from_secs(10);
+const KEEPALIVES: usize = 3;
+/// Servers take ten channels at a time unless configured otherwise.
+const CHANNELS: usize = 8;
+/// How long a server that has no place for another channel is asked again, and how often.
+const CHANNEL_LIMIT: Duration = Duration::from_secs(10);
+const CHANNEL_PAUSE: Duration = Duration::from_millis(100);
+/// More jump hosts than anybody has, so that a circle of them ends.
+const LONGEST_WAY: usize = 8;
+
+/// A host that has let us in.
+pub struct Connection {
+    session: Arc<Handle<Guard>>,
+    settings: Settings,
+    target: RemoteTarget,
+    channels: Semaphore,
+    /// What the connection runs through.
+    _way: Option<Box<Self>>,
+    /// The `ProxyCommand`, which ends with the connection.
+    _proxy: Option<Child>,
+}
+
+/// How a command on the far side ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Ended {
+    /// By itself.
+    Status(u32),
+    /// By a signal of this name, without `SIG`.
+    Signal(String),
+}
+
+/// Which of a command's streams.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum From {
+    Stdout,
+    Stderr,
+}
+
+impl Connection {
+    /// Connects and logs in. `accept_new` believes and remembers hosts that were never seen before.
+    ///
+    /// # Errors
+    /// `host_unreachable`, `host_key_unknown`, `host_key_changed`, `ssh_auth_failed`, and those of reading the
+    /// settings.
+    pub async fn open(client: &Client, target: &RemoteTarget, accept_new: bool) -> Result<Arc<Self>> {
+        Self::through(client, target, accept_new, None, LONGEST_WAY).await.map(Arc::new)
+    }
+
+    /// The same over a connection to the host before it.
+    fn through<'a>(
+        client: &'a Client,
+        target: &'a RemoteTarget,
+        accept_new: bool,
+        way: Option<Box<Self>>,
+        longest: usize,
+    ) -> Pin<Box<dyn Future<Output = Result<Self>> + Send + 'a>> {
+        Box::pin(async move {
+            let settings = Settings::of(client, target).await?;
+            let mut way = way;
+            // What a jump host's own settings say of a way holds for the first one alone, as with ssh.
+            if way.is_none() {
+                let Some(longest) = longest.checked_sub(settings.jumps.len().max(1)) else {
+                    return Err(unreachable(&settings, "the jump hosts lead in a circle"));
+                };
+                for jump in &settings.jumps {
+                    way = Some(Box::new(Self::through(client, jump, accept_new, way, longest).await?));
+                }
+            }
+            let (mut session, proxy) = Box::pin(handshake(&settings, accept_new, way.as_deref())).await?;
+            let let_in = tokio::time::timeout(LOGIN_LIMIT, auth::log_in(&mut session, &settings)).await;
+            let_in.map_err(|_| unreachable(&settings, "it did not let us in within 30 seconds"))??;
+            let (session, target) = (Arc::new(session), target.clone());
+            Ok(Self { session, settings, target, channels: Semaphore::new(CHANNELS), _way: way, _proxy: proxy })
+        })
+    }
+
+    /// Who we are there.
+    pub fn user(&self) -> &str {
+        &self.settings.user
+    }
+
+    /// The host as it was named.
+    pub fn target(&self) -> &RemoteTarget {
+        &self.target
+    }
+
+    /// Says goodbye; the host would notice anyway.
+    pub async fn close(&self) {
+        let _ = self.session.disconnect(Disconnect::ByApplication, "", "en").await;
+    }
+
+    /// Runs one line in the login shell, feeds it `stdin` and gives what it says as it comes. An error of `heard` ends
+    /// it.
+    ///
+    /// # Errors
+    /// `host_unreachable` when the connection is lost, and the listener's own.
+    pub(super) async fn exec(
+        &self,
+        line: &str,
+        stdin: Option<&[u8]>,
+        heard: &mut (dyn FnMut(From, &[u8]) -> Result<()> + Send),
+    ) -> Result<Ended> {
+        let mut opened = self.channel().await?;
+        opened.write.exec(true, line).await.map_err(|error| lost(&self.settings, &error))?;
+        let mut writer = opened.write.make_writer();
+        let write = async {
+            use tokio::io::AsyncWriteExt;
+            if let Some(stdin) = stdin {
+                // A command that does not read to the end is free not to.
+                let _ = writer.write_all(stdin).await;
+            }
+            let _ = writer.shutdown().await;
+        };
+        let read = async {
+            let (mut ended, mut refused) = (None, false);
+            // What is said may come after how it ended.
+            while let Some(message) = opened.read.wait().await {
+                match message {
+                    ChannelMsg::Data { data } => heard(From::Stdout, &data)?,
+                    ChannelMsg::ExtendedData { data, ext: 1 } => heard(From::Stderr, &data)?,
+                    ChannelMsg::ExitStatus { exit_status } => ended = Some(Ended::Status(exit_status)),
+                    ChannelMsg::ExitSignal { signal_name, .. } => {
+                        ended = Some(Ended::Signal(format!("{signal_name:?}")));
+                    }
+                    ChannelMsg::Failure => refused = true,
+                    _ => {}
+                }
+            }
+            match ended {
+                Some(ended) => Ok(ended),
+                None if refused => Err(unreachable(&self.settings, "it runs no commands for this user")),
+                None => Err(unreachable(&self.settings, "the connection was lost before the command ended")),
+            }
+        };
+        let (mut write, mut read, mut writing) = (std::pin::pin!(write), std::pin::pin!(read), true);
+        loop {
+            // Who has ended reads no more, and a writer would wait for it for ever.
+            tokio::select! {
+                biased;
+                ended = &mut read => return ended,
+                () = &mut write, if writing => writing = false,
+            }
+        }
+    }
+
+    /// A channel for one command; waits while too many are open.
+    pub(super) async fn channel(&self) -> Result<Opened<'_>> {
+        let permit = self.channels.acquire().await.map_err(|error| unreachable(&self.settings, &error.to_string()))?;
+        let since = Instant::now();
+        let channel = loop {
+            match self.open_channel().await {
+                Ok(channel) => break channel,
+                // A command that nobody waits for any more keeps its place until it ends.
+                Err(russh::Error::ChannelOpenFailure(_)) if since.elapsed() < CHANNEL_LIMIT => {
+                    tokio::time::sleep(CHANNEL_PAUSE).await;
+                }
+                Err(error) => return Err(lost(&self.settings, &error)),
+            }
+        };
+        let (read, write) = channel.split();
+        Ok(Opened { read, write: Arc::new(write), _permit: permit })
+    }
+
+    /// Opens a channel. One that opens when nobody waits for it any more is closed again, or it would keep its place.
+    async fn open_channel(&self) -> Result<Channel<Msg>, russh::Error> {
+        let session = Arc::clone(&self.session);
+        let (sender, receiver) = oneshot::channel();
+        tokio::spawn(async move {
+            if let Err(Ok(channel)) = sender.send(session.channel_open_session().await) {
+                let _ = channel.close().await;
+            }
+        });
+        receiver.await.unwrap_or(Err(russh::Error::Disconnect))
+    }
+
+    /// A stream to an address as the host sees it.
+    async fn stream_to(&self, host: &str, port: u16) -> Result<russh::ChannelStream<Msg>> {
+        let channel = self.session.channel_open_direct_tcpip(host, port.into(), "127.0.0.1", 0).await;
+        Ok(channel.map_err(|error| lost(&self.settings, &error))?.into_stream())
+    }
+}
+
+/// A channel that is closed when it is done with: one that is merely forgotten keeps its place on the server.
+pub(super) struct Opened<'a> {
+    pub(super) read: ChannelReadHalf,
+    pub(super) write: Arc<ChannelWriteHalf<Msg>>,
+    _permit: SemaphorePermit<'a>,
+}
+
+impl Drop for Opened<'_> {
+    fn drop(&mut self) {
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            let write = Arc::clone(&self.write);
+            runtime.spawn(async move { write.close().await });
+        }
+    }
+}
+
+/// Connects and agrees on keys, over a connection to the host before it when there is one.
+async fn handshake(
+    settings: &Settings,
+    accept_new: bool,
+    way: Option<&Connection>,
+) -> Result<(Handle<Guard>, Option<Child>)> {
+    let known = Known::of(settings)?;
+    let usual = Preferred::default();
+    let config = Arc::new(client::Config {
+        preferred: Preferred { key: known.preferred(&kinds(&usual)).into(), ..usual },
+        keepalive_interval: Some(KEEPALIVE),
+        keepalive_max: KEEPALIVES,
+        nodelay: true,
+        ..client::Config::default()
+    });
+    let guard = Guard { known, settings: settings.clone(), accept_new };
+    let greet = async {
+        let (stream, proxy) = stream(settings, way).await?;
+        let session = client::connect_stream(config, stream, guard).await.map_err(|refusal| match refusal {
+            Refusal::Ours(error) => error,
+            Refusal::Ssh(error) => lost(settings, &error),
+        })?;
+        Ok((session, proxy))
+    };
+    match tokio::time::timeout(settings.connect_limit, greet).await {
+        Ok(greeted) => greeted,
+        Err(_) => {
+            let seconds = settings.connect_limit.as_secs();
+            Err(unreachable(settings, &format!("it did not answer within {seconds} seconds")))
+        }
+    }
+}
+
+/// The kinds of key that a host may prove itself by. The library still takes RSA with SHA-1; `ssh` has not for years.
+fn kinds(usual: &Preferred) -> Vec<Algorithm> {
+    usual.key.iter().filter(|kind| **kind != Algorithm::Rsa { hash: None }).cloned().collect()
+}
+
+trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
+
+/// The bytes' way to a host, and who carries them there.
+async fn stream(settings: &Settings, way: Option<&Connection>) -> Result<(Box<dyn Stream>, Option<Child>)> {
+    if let Some(way) = way {
+        return Ok((Box::new(way.stream_to(&settings.hostname, settings.port).await?), None));
+    }
+    if let Some(command) = &settings.proxy_command {
+        return proxied(settings, command);
+    }
+    let stream = tokio::net::TcpStream::connect((settings.hostname.as_str(), settings.port)).await;
+    let stream = stream.map_err(|error| unreachable(settings, &error.to_string()))?;
+    stream.set_nodelay(true).map_err(|error| unreachable(settings, &error.to_string()))?;
+    Ok((Box::new(stream), None))
+}
+
+/// The streams of a `ProxyCommand`, which is ended when it is let go of: one that hangs heeds no end of its input.
+fn proxied(settings: &Settings, line: &str) -> Result<(Box<dyn Stream>, Option<Child>)> {
+    let mut command = tokio::process::Command::new("sh");
+    command.args(["-c", &format!("exec {line}")]);
+    command.env_remove(EnvVar::GhToken.name()).env_remove(EnvVar::GithubToken.name());
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).kill_on_drop(true);
+    let failed = |cause: &str| unreachable(settings, &format!("the ProxyCommand could not be run: {cause}"));
+    let mut child = command.spawn().map_err(|error| failed(&error.to_string()))?;
+    match (child.stdout.take(), child.stdin.take()) {
+        (Some(stdout), Some(stdin)) => Ok((Box::new(tokio::io::join(stdout, stdin)), Some(child))),
+        _ => Err(failed("it has no pipes")),
+    }
+}
+
+/// What watches over a connection: whether the host is who it was.
+pub(super) struct Guard {
+    known: Known,
+    settings: Settings,
+    accept_new: bool,
+}
+
+/// Why a connection came to nothing.
+#[derive(Debug)]
+pub(super) enum Refusal {
+    /// By a rule of ours.
+    Ours(Error),
+    /// By the protocol or the network.
+    Ssh(russh::Error),
+}
+
+impl std::convert::From<russh::Error> for Refusal {
+    fn from(error: russh::Error) -> Self {
+        Self::Ssh(error)
+    }
+}
+
+impl client::Handler for Guard {
+    type Error = Refusal;
+
+    async fn check_server_key(&mut self, shown: &PublicKeyOrCertificate) -> Result<bool, Refusal> {
+        match shown {
+            PublicKeyOrCertificate::PublicKey { key, .. } => {
+                self.known.judge(key, &self.settings, self.accept_new).map(|()| true).map_err(Refusal::Ours)
+            }
+            // None was asked for.
+            PublicKeyOrCertificate::Certificate(_) => Ok(false),
+        }
+    }
+
+    // Nothing on this side is for the host to open. The library takes every channel; one whose reply is dropped is
+    // refused.
+
+    async fn server_channel_open_forwarded_tcpip(
+        &mut self,
+        _: Channel<Msg>,
+        _: &str,
+        _: u32,
+        _: &str,
+        _: u32,
+        _: ChannelOpenHandle,
+        _: &mut Session,
+    ) -> Result<(), Refusal> {
+        Ok(())
+    }
+
+    async fn server_channel_open_forwarded_streamlocal(
+        &mut self,
+        _: Channel<Msg>,
+        _: &str,
+        _: ChannelOpenHandle,
+        _: &mut Session,
+    ) -> Result<(), Refusal> {
+        Ok(())
+    }
+
+    async fn server_channel_open_agent_forward(
+        &mut self,
+        _: Channel<Msg>,
+        _: ChannelOpenHandle,
+        _: &mut Session,
+    ) -> Result<(), Refusal> {
+        Ok(())
+    }
+
+    async fn server_channel_open_session(
+        &mut self,
+        _: Channel<Msg>,
+        _: ChannelOpenHandle,
+        _: &mut Session,
+    ) -> Result<(), Refusal> {
+        Ok(())
+    }
+
+    async fn server_channel_open_direct_tcpip(
+        &mut self,
+        _: Channel<Msg>,
+        _: &str,
+        _: u32,
+        _: &str,
+        _: u32,
+        _: ChannelOpenHandle,
+        _: &mut Session,
+    ) -> Result<(), Refusal> {
+        Ok(())
+    }
+
+    async fn server_channel_open_direct_streamlocal(
+        &mut self,
+        _: Channel<Msg>,
+        _: &str,
+        _: ChannelOpenHandle,
+        _: &mut Session,
+    ) -> Result<(), Refusal> {
+        Ok(())
+    }
+
+    async fn server_channel_open_x11(
+        &mut self,
+        _: Channel<Msg>,
+        _: &str,
+        _: u32,
+        _: ChannelOpenHandle,
+        _: &mut Session,
+    ) -> Result<(), Refusal> {
+        Ok(())
+    }
+}
+
+/// A host that cannot be reached, or not any more.
+pub(super) fn unreachable(settings: &Settings, cause: &str) -> Error {
+    Error::new(ErrorCode::HostUnreachable, format!("host {} cannot be reached", settings.address()))
+        .cause(cause)
+        .detail("host", settings.address())
+        .hint(format!("see: ssh {} true", settings.target.pasted()))
+}
+
+/// The same in the words of the library.
+pub(super) fn lost(settings: &Settings, error: &russh::Error) -> Error {
+    let cause = match error {
+        russh::Error::Disconnect | russh::Error::HUP | russh::Error::SendError => {
+            "the connection was closed".to_owned()
+        }
+        russh::Error::Version => "what answers there is no SSH server".to_owned(),
+        other => other.to_string(),
+    };
+    unreachable(settings, &cause)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_host_proves_itself_by_sha_1() {
+        let kinds = kinds(&Preferred::default());
+        assert!(!kinds.iter().any(|kind| kind.to_string() == "ssh-rsa"), "{kinds:?}");
+        assert!(kinds.len() > 3, "{kinds:?}");
+    }
+}
