@@ -46,10 +46,7 @@ agent_fixture_image() {
 tools_fixture_image() { fixture_image tools tools-image --build-arg "AGENT=$fixture_images:agent"; }
 
 # A Debian machine with an SSH server, which becomes a VM.
-machine_fixture_image() {
-    local fixture_images=agent-workspace-vmtest
-    fixture_image machine machine --build-arg "BASE=$base_image"
-}
+machine_fixture_image() { fixture_image machine machine --build-arg "BASE=$base_image"; }
 
 # fixtures_up AGENT_IMAGE: all images, and this run's git server; exports what the tests are told.
 fixtures_up() {
@@ -78,7 +75,7 @@ fixtures_up() {
     export AGENT_WORKSPACE_TEST_NOSHELL_IMAGE=$fixture_images:noshell
     export AGENT_WORKSPACE_TEST_ENTRYPOINT_IMAGE=$fixture_images:entrypoint
     export AGENT_WORKSPACE_TEST_DEBIAN_IMAGE=$fixture_images:debian
-    export AGENT_WORKSPACE_TEST_MACHINE_IMAGE=agent-workspace-vmtest:machine
+    export AGENT_WORKSPACE_TEST_MACHINE_IMAGE=$fixture_images:machine
 }
 
 # fixtures_down: this run's git server and network. Images stay, for the next run.
