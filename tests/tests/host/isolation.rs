@@ -55,6 +55,16 @@ fn only_its_own_folders_can_be_written_and_no_rights_be_had() {
     {
         assert_ne!(Place::inside(&made, &format!("echo x >>{path}")).code, 0, "{path} can be written");
     }
+    // Root's settings of the machine least of all, also when root runs this. What is written is what is there.
+    let setting = "/proc/sys/kernel/core_pattern";
+    let before = std::fs::read_to_string(setting).expect("a setting");
+    let write = format!("cat {setting} >/tmp/before && cat /tmp/before >{setting}");
+    assert_ne!(Place::inside(&made, &write).code, 0, "{setting} can be written");
+    let writable = "find /proc/sys /proc/irq /proc/bus /proc/fs /proc/sysrq-trigger /proc/acpi -type f -writable 2>/dev/null | head -3";
+    let found = Place::inside(&made, writable).expect(0).stdout;
+    let is_machines = |path: &&str| !path.starts_with("/proc/sys/net/") && !path.starts_with("/proc/sys/user/");
+    assert_eq!(found.lines().find(is_machines), None);
+    assert_eq!(std::fs::read_to_string(setting).expect("a setting"), before);
     let status =
         Place::inside(&made, "grep -E '^(CapInh|CapPrm|CapEff|CapAmb|NoNewPrivs)' /proc/self/status").expect(0);
     let expected =

@@ -29,7 +29,7 @@ const PROBE_LIMIT: Duration = Duration::from_secs(10);
 const PROGRAMS: [&str; 6] = ["/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"];
 /// Settings that programs need. Everything else in `/etc` is this machine's own business; git's, which may hold a token,
 /// above all.
-const SETTINGS: [&str; 27] = [
+const SETTINGS: [&str; 30] = [
     "/etc/alternatives",
     "/etc/bash.bashrc",
     "/etc/bash_completion.d",
@@ -47,7 +47,10 @@ const SETTINGS: [&str; 27] = [
     "/etc/mime.types",
     "/etc/nsswitch.conf",
     "/etc/os-release",
-    "/etc/pki/tls",
+    "/etc/pki/ca-trust/extracted",
+    "/etc/pki/tls/cert.pem",
+    "/etc/pki/tls/certs",
+    "/etc/pki/tls/openssl.cnf",
     "/etc/protocols",
     "/etc/resolv.conf",
     "/etc/services",
@@ -57,6 +60,19 @@ const SETTINGS: [&str; 27] = [
     "/etc/ssl/openssl.cnf",
     "/etc/terminfo",
     "/etc/zsh",
+];
+
+/// What of `/proc` sets up this machine. The kernel asks only whether it is root who writes, not which rights are left.
+const MACHINE_SETTINGS: [&str; 9] = [
+    "/proc/acpi",
+    "/proc/bus",
+    "/proc/dynamic_debug",
+    "/proc/fs",
+    "/proc/irq",
+    "/proc/mtrr",
+    "/proc/scsi",
+    "/proc/sys",
+    "/proc/sysrq-trigger",
 ];
 
 /// What walls are put up with, if anything.
@@ -148,12 +164,14 @@ impl Walls {
 pub(super) struct System {
     links: Vec<(&'static str, String)>,
     folders: Vec<&'static str>,
+    /// Whether the one who runs the launcher is root here, and what is inside with them.
+    is_root: bool,
 }
 
 impl System {
     /// Looks.
     pub(super) fn look() -> Self {
-        let mut system = Self::default();
+        let mut system = Self { is_root: rustix::process::geteuid().is_root(), ..Self::default() };
         for place in PROGRAMS {
             match std::fs::read_link(place) {
                 Ok(target) => system.links.push((place, target.to_string_lossy().into_owned())),
@@ -206,6 +224,12 @@ fn machine(system: &System) -> Vec<String> {
     words.extend(words_of(&[
         "--proc", "/proc", "--dev", "/dev", "--tmpfs", "/dev/shm", "--dir", "/run", "--dir", "/var",
     ]));
+    // For others these cannot be written anyway, and a `/proc` that is whole lets them nest walls of their own.
+    if system.is_root {
+        for setting in MACHINE_SETTINGS {
+            words.extend(words_of(&["--ro-bind-try", setting, setting]));
+        }
+    }
     words
 }
 
@@ -272,7 +296,7 @@ mod tests {
     use super::*;
 
     fn put_up(walls: Walls, secrets: Option<&Secrets>, sight: Sight<'_>) -> Vec<String> {
-        let system = System { links: vec![("/bin", "usr/bin".to_owned())], folders: vec!["/lib"] };
+        let system = System { links: vec![("/bin", "usr/bin".to_owned())], folders: vec!["/lib"], is_root: true };
         words(&system, &Folder::new(Path::new("/state"), "agent-ws-a"), walls, "agent-ws-a", secrets, sight)
     }
 
