@@ -104,9 +104,14 @@ impl Folder {
 
     /// Makes the folder of all and this one, unless they are there.
     fn make(&self) -> Result<()> {
-        let make = || {
+        let make = || -> std::io::Result<()> {
             DirBuilder::new().recursive(true).mode(0o700).create(&self.root)?;
-            private(&self.path())
+            private(&self.path())?;
+            // A file of this name, or a link, is not ours to do anything with.
+            match std::fs::symlink_metadata(self.path()) {
+                Ok(about) if !about.is_dir() => Err(ErrorKind::AlreadyExists.into()),
+                _ => Ok(()),
+            }
         };
         make().map_err(|error| match error.kind() {
             ErrorKind::PermissionDenied
@@ -306,6 +311,18 @@ mod tests {
         assert!(matches!(folder.try_lock().unwrap(), Tried::Got(_)));
         delete(trash.clone()).await.unwrap();
         assert!(!trash.exists());
+    }
+
+    #[tokio::test]
+    async fn what_is_no_folder_is_refused_and_left_alone() {
+        let root = tempfile::tempdir().unwrap();
+        std::fs::write(root.path().join("file"), "x").unwrap();
+        std::os::unix::fs::symlink("/nowhere", root.path().join("link")).unwrap();
+        for name in ["file", "link"] {
+            let refused = Folder::new(root.path(), name).lock_new().await.unwrap_err();
+            assert_eq!(refused.code(), ErrorCode::InvalidEnvironment, "{name}");
+            assert!(std::fs::symlink_metadata(root.path().join(name)).is_ok());
+        }
     }
 
     #[test]
