@@ -44,7 +44,7 @@ pub struct Folders {
     root: PathBuf,
     prefix: Prefix,
     bubblewrap: Bubblewrap,
-    /// The home of whoever calls, of which nothing may be shared whole.
+    /// The number of whoever calls, who is the user of a workspace without walls.
     caller: u32,
     /// What the caller's terminal is.
     terminal: Option<String>,
