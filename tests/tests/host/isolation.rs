@@ -98,6 +98,29 @@ fn what_the_workspace_puts_on_its_path_is_not_run_on_the_way_in() {
 }
 
 #[test]
+fn what_the_caller_has_open_is_not_open_inside() {
+    let Some(place) = Place::walled("open files") else { return };
+    let made = place.create("open");
+    let words = made.at("/transport/exec").as_array().expect("as documented");
+    let mut command = std::process::Command::new("/bin/bash");
+    command.args(["-c", "exec 5</etc 27</etc; exec \"$@\"", "bash"]);
+    command.args(words.iter().map(|word| word.as_str().expect("as documented")));
+    command.args(["sh", "-c", "for fd in 5 27; do [ ! -e /proc/self/fd/$fd ] || echo $fd; done; echo \"$0\"", "it's"]);
+    let ran = agent_workspace_tests::live::run_with_input(&mut command, "").expect(0);
+    assert_eq!(ran.stdout, "it's\n");
+}
+
+#[test]
+fn a_workspace_runs_on_when_somebody_inside_ends_every_sleep() {
+    let Some(place) = Place::walled("sleeps") else { return };
+    let made = place.create("sleeps");
+    let end = "for about in /proc/[0-9]*; do [ \"$(cat $about/comm)\" != sleep ] || kill ${about#/proc/}; done";
+    Place::does(&made, end);
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    Place::does(&made, "true");
+}
+
+#[test]
 fn strict_walls_have_no_network_and_refuse_what_needs_one() {
     let Some(place) = Place::walled("strict walls") else { return };
     let made = place.document(["create", "--no-clone", "--name", "strict", "--isolation", "strict"], 0);

@@ -18,7 +18,7 @@ use crate::phase::{Phase, Phases};
 use crate::workspace::{Isolation, name};
 
 /// By which a workspace is entered, also without us.
-const ENTER: &str = include_str!("enter.sh");
+const ENTER: &str = concat!(include_str!("alone.sh"), include_str!("enter.sh"));
 /// Our files beside a workspace's folders that name what it is given.
 const ENVIRONMENT: &str = "environment";
 
@@ -42,7 +42,7 @@ impl Folders {
             Isolation::Require => self.bubblewrap().probe().await.map(|()| Walls::Process),
             Isolation::Standard => match self.bubblewrap().probe().await {
                 Ok(()) => Ok(Walls::Process),
-                Err(error) if spec.secrets.is_some() => Err(error),
+                Err(error) if spec.secrets.is_some() || error.code() != ErrorCode::Unsupported => Err(error),
                 Err(_) => Ok(Walls::None),
             },
         }

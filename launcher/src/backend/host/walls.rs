@@ -20,6 +20,8 @@ pub(super) const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin
 const NUMBER: &str = "1000";
 /// The variables of a workspace, beside the rules of what is in it.
 const ENVIRONMENT: &str = "/etc/agent-workspace/environment";
+/// Runs the words after it with nothing open but the three streams. It is given itself as the first of them.
+const ALONE: &str = concat!(include_str!("alone.sh"), "exec \"$@\"\n");
 /// How to get the walls.
 const INSTALL: &str = "sudo apt-get install bubblewrap";
 /// A machine that does not answer this soon does not work.
@@ -106,7 +108,7 @@ impl Bubblewrap {
     /// Whether it works here, by putting walls up around nothing.
     ///
     /// # Errors
-    /// `unsupported` with the way to it.
+    /// `unsupported` with the way to it; `engine_error` when it may work in a moment.
     pub(super) async fn probe(&self) -> Result<()> {
         let program = self.program()?;
         let mut words = machine(&System::look());
@@ -118,8 +120,11 @@ impl Bubblewrap {
             Ok(Ok(output)) if output.status.success() => return Ok(()),
             Ok(Ok(output)) => String::from_utf8_lossy(&output.stderr).trim().to_owned(),
             Ok(Err(error)) => error.to_string(),
-            Err(_) => format!("it did not answer within {} seconds", PROBE_LIMIT.as_secs()),
+            Err(_) => return Err(busy(&format!("it did not answer within {} seconds", PROBE_LIMIT.as_secs()))),
         };
+        if passes(&why) {
+            return Err(busy(&why));
+        }
         let setting = |name: &str| std::fs::read_to_string(format!("/proc/sys/kernel/{name}")).unwrap_or_default();
         let forbids = |name: &str, value: &str| setting(name).trim() == value;
         let allow = if forbids("apparmor_restrict_unprivileged_userns", "1") {
@@ -146,6 +151,20 @@ impl Bubblewrap {
         let said = said.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned()).unwrap_or_default();
         Ok(if said.is_empty() { "bubblewrap".to_owned() } else { said })
     }
+}
+
+/// Whether a failure is of what there is too little of just now. What runs inside can bring that about, and must not get
+/// the next workspace made without walls by it.
+fn passes(why: &str) -> bool {
+    ["No space left on device", "Resource temporarily unavailable", "Cannot allocate memory", "Too many open files"]
+        .iter()
+        .any(|passing| why.contains(passing))
+}
+
+fn busy(why: &str) -> Error {
+    Error::new(ErrorCode::EngineError, "bubblewrap does not work at the moment, so that nothing walls a workspace off")
+        .cause(why)
+        .hint("stop what takes processes, memory or namespaces, and try again; see: agent-workspace ls --backend host")
 }
 
 impl Walls {
@@ -287,6 +306,11 @@ pub(super) fn shell() -> &'static str {
     ["/bin/bash", "/usr/bin/bash"].into_iter().find(|shell| Path::new(OsStr::new(shell)).exists()).unwrap_or("/bin/sh")
 }
 
+/// What stands before a command that nothing of what the caller has open is to reach, in a session of its own.
+pub(super) fn alone() -> [&'static str; 5] {
+    ["setsid", "sh", "-c", ALONE, ALONE]
+}
+
 fn words_of(words: &[&str]) -> Vec<String> {
     words.iter().map(|word| (*word).to_owned()).collect()
 }
@@ -329,6 +353,28 @@ mod tests {
             for wanted in ["--unshare-user", "--unshare-pid", "--clearenv", "--new-session"] {
                 assert!(words.iter().any(|word| word == wanted), "{wanted}");
             }
+        }
+    }
+
+    #[test]
+    fn a_machine_that_has_no_room_just_now_is_not_one_that_forbids_walls() {
+        assert!(passes("unshare: unshare failed: No space left on device"));
+        for forbidden in
+            ["unshare: unshare failed: Operation not permitted", "bwrap: setting up uid map: Permission denied"]
+        {
+            assert!(!passes(forbidden), "{forbidden}");
+        }
+    }
+
+    #[test]
+    fn nothing_that_a_caller_has_open_stays_open() {
+        for number in [5, 27] {
+            let script = format!("exec {number}</etc; exec \"$@\"");
+            let mut command = std::process::Command::new("/bin/bash");
+            command.args(["-c", &script, "bash"]).args(alone()).args(["ls", &format!("/proc/self/fd/{number}/")]);
+            assert!(!command.output().unwrap().status.success(), "{number}");
+            let through = command.args(["--version"]).output().unwrap();
+            assert!(through.status.success(), "{}", String::from_utf8_lossy(&through.stderr));
         }
     }
 
