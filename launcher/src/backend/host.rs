@@ -19,7 +19,7 @@ use std::sync::Arc;
 use agent_workspace_contract::{EnvVar, ErrorCode, Isolation, Plan, PlannedVolume, Problem, WorkspaceStatus};
 use async_trait::async_trait;
 
-use self::folder::Folder;
+use self::folder::{Folder, word};
 use self::holder::{Holder, end_strays};
 use self::machine::HostMachine;
 use self::make::{gone, unusable_root};
@@ -260,7 +260,7 @@ impl Backend for Folders {
     }
 
     fn bring_out(&self, workspace: &str) -> String {
-        format!("cp -a {} .", self.folder(workspace).file("work").display())
+        format!("cp -a {} .", word(&self.folder(workspace).file("work")))
     }
 
     async fn list(&self) -> Result<Vec<Workspace>> {

@@ -111,6 +111,25 @@ fn what_the_caller_has_open_is_not_open_inside() {
 }
 
 #[test]
+fn a_link_where_secrets_are_mounted_is_followed_by_nobody() {
+    let Some(place) = Place::walled("links") else { return };
+    let secrets = place.folder().join("secrets");
+    std::fs::create_dir(&secrets).expect("a folder");
+    let create = place.launcher(["create", "--no-clone", "--name", "link", "--secrets-mount", "/work/in/secrets"]);
+    let _ = create.arg("--secrets-dir").arg(&secrets).run().expect(0);
+    place.document(["stop", "link"], 0);
+    let workspace = place.workspace("agent-ws-link");
+    std::fs::remove_dir_all(workspace.join("work/in")).expect("a folder");
+    let outside = place.folder().join("outside");
+    std::fs::create_dir(&outside).expect("a folder");
+    let target = format!("/oldroot{}", outside.display());
+    std::os::unix::fs::symlink(target, workspace.join("work/in")).expect("a link");
+    let refused = place.document(["start", "link"], 2);
+    assert_eq!(refused.error_code(), "invalid_secrets");
+    assert!(std::fs::read_dir(&outside).expect("a folder").next().is_none());
+}
+
+#[test]
 fn a_workspace_runs_on_when_somebody_inside_ends_every_sleep() {
     let Some(place) = Place::walled("sleeps") else { return };
     let made = place.create("sleeps");

@@ -204,14 +204,23 @@ impl Folder {
     pub(super) fn failed(&self, doing: &str, error: &std::io::Error) -> Error {
         let doing = format!("{doing} workspace {}", self.name);
         if is_disk_full(&error.to_string()) {
-            let folder = self.root.display();
+            let folder = word(&self.root);
             return disk_full(&doing, &error.to_string()).hint(format!("see what takes the space: du -sh {folder}"));
         }
         Error::new(ErrorCode::Internal, format!("could not {doing}"))
             .cause(error.to_string())
             .detail("workspace", self.name.clone())
-            .hint(format!("look at it: ls -la {}", self.path().display()))
+            .hint(format!("look at it: ls -la {}", word(&self.path())))
     }
+}
+
+/// A path as one word for a shell, for hints.
+pub(super) fn word(path: &Path) -> String {
+    let path = path.to_string_lossy();
+    if path.chars().all(|char| char.is_ascii_alphanumeric() || "/._-+,:@".contains(char)) {
+        return path.into_owned();
+    }
+    format!("'{}'", path.replace('\'', r"'\''"))
 }
 
 /// What came of trying to lock.
@@ -311,6 +320,12 @@ mod tests {
         assert!(matches!(folder.try_lock().unwrap(), Tried::Got(_)));
         delete(trash.clone()).await.unwrap();
         assert!(!trash.exists());
+    }
+
+    #[test]
+    fn a_path_in_a_hint_is_one_word() {
+        assert_eq!(word(Path::new("/a/b-1.c")), "/a/b-1.c");
+        assert_eq!(word(Path::new("/a b/it's")), r"'/a b/it'\''s'");
     }
 
     #[tokio::test]
