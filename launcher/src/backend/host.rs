@@ -19,7 +19,7 @@ use std::sync::Arc;
 use agent_workspace_contract::{ErrorCode, Isolation, Plan, PlannedVolume, Problem, WorkspaceStatus};
 use async_trait::async_trait;
 
-use self::folder::Folder;
+use self::folder::{Folder, word};
 use self::holder::{Holder, end_strays};
 use self::machine::HostMachine;
 use self::make::gone;
@@ -44,7 +44,7 @@ pub struct Folders {
     root: PathBuf,
     prefix: Prefix,
     bubblewrap: Bubblewrap,
-    /// The home of whoever calls, of which nothing may be shared whole.
+    /// The number of whoever calls, who is the user of a workspace without walls.
     caller: u32,
     /// What the caller's terminal is.
     terminal: Option<String>,
@@ -236,7 +236,7 @@ impl Backend for Folders {
     }
 
     fn bring_out(&self, workspace: &str) -> String {
-        format!("cp -a {} .", self.folder(workspace).file("work").display())
+        format!("cp -a {} .", word(&self.folder(workspace).file("work")))
     }
 
     async fn list(&self) -> Result<Vec<Workspace>> {

@@ -14,7 +14,8 @@ fn nothing_of_the_caller_is_inside() {
     let made = made.run().expect(0).document();
     let cannot = |what: &str| {
         let ran = Place::inside(&made, what);
-        assert_ne!(ran.code, 0, "{what}: {}", ran.stdout);
+        // 125 would say that nobody came in.
+        assert!(![0, 125].contains(&ran.code), "{what}: {} {}", ran.code, ran.stdout);
     };
     for path in [
         secret.to_str().expect("text"),
@@ -55,6 +56,16 @@ fn only_its_own_folders_can_be_written_and_no_rights_be_had() {
     {
         assert_ne!(Place::inside(&made, &format!("echo x >>{path}")).code, 0, "{path} can be written");
     }
+    // Root's settings of the machine least of all, also when root runs this. What is written is what is there.
+    let setting = "/proc/sys/kernel/core_pattern";
+    let before = std::fs::read_to_string(setting).expect("a setting");
+    let write = format!("cat {setting} >/tmp/before && cat /tmp/before >{setting}");
+    assert_ne!(Place::inside(&made, &write).code, 0, "{setting} can be written");
+    let writable = "find /proc/sys /proc/irq /proc/bus /proc/fs /proc/sysrq-trigger /proc/acpi -type f -writable 2>/dev/null | head -3";
+    let found = Place::inside(&made, writable).expect(0).stdout;
+    let is_machines = |path: &&str| !path.starts_with("/proc/sys/net/") && !path.starts_with("/proc/sys/user/");
+    assert_eq!(found.lines().find(is_machines), None);
+    assert_eq!(std::fs::read_to_string(setting).expect("a setting"), before);
     let status =
         Place::inside(&made, "grep -E '^(CapInh|CapPrm|CapEff|CapAmb|NoNewPrivs)' /proc/self/status").expect(0);
     let expected =
@@ -85,6 +96,48 @@ fn what_the_workspace_puts_on_its_path_is_not_run_on_the_way_in() {
     command.args(&words[1..]).args(["/bin/ls", "/work"]);
     let ran = agent_workspace_tests::live::run_with_input(&mut command, "").expect(0);
     assert_eq!(ran.stdout, "");
+}
+
+#[test]
+fn what_the_caller_has_open_is_not_open_inside() {
+    let Some(place) = Place::walled("open files") else { return };
+    let made = place.create("open");
+    let words = made.at("/transport/exec").as_array().expect("as documented");
+    let mut command = std::process::Command::new("/bin/bash");
+    command.args(["-c", "exec 5</etc 27</etc; exec \"$@\"", "bash"]);
+    command.args(words.iter().map(|word| word.as_str().expect("as documented")));
+    command.args(["sh", "-c", "for fd in 5 27; do [ ! -e /proc/self/fd/$fd ] || echo $fd; done; echo \"$0\"", "it's"]);
+    let ran = agent_workspace_tests::live::run_with_input(&mut command, "").expect(0);
+    assert_eq!(ran.stdout, "it's\n");
+}
+
+#[test]
+fn a_link_where_secrets_are_mounted_is_followed_by_nobody() {
+    let Some(place) = Place::walled("links") else { return };
+    let secrets = place.folder().join("secrets");
+    std::fs::create_dir(&secrets).expect("a folder");
+    let create = place.launcher(["create", "--no-clone", "--name", "link", "--secrets-mount", "/work/in/secrets"]);
+    let _ = create.arg("--secrets-dir").arg(&secrets).run().expect(0);
+    place.document(["stop", "link"], 0);
+    let workspace = place.workspace("agent-ws-link");
+    std::fs::remove_dir_all(workspace.join("work/in")).expect("a folder");
+    let outside = place.folder().join("outside");
+    std::fs::create_dir(&outside).expect("a folder");
+    let target = format!("/oldroot{}", outside.display());
+    std::os::unix::fs::symlink(target, workspace.join("work/in")).expect("a link");
+    let refused = place.document(["start", "link"], 2);
+    assert_eq!(refused.error_code(), "invalid_secrets");
+    assert!(std::fs::read_dir(&outside).expect("a folder").next().is_none());
+}
+
+#[test]
+fn a_workspace_runs_on_when_somebody_inside_ends_every_sleep() {
+    let Some(place) = Place::walled("sleeps") else { return };
+    let made = place.create("sleeps");
+    let end = "for about in /proc/[0-9]*; do [ \"$(cat $about/comm)\" != sleep ] || kill ${about#/proc/}; done";
+    Place::does(&made, end);
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    Place::does(&made, "true");
 }
 
 #[test]

@@ -20,8 +20,10 @@ if [ -z "$inside" ] ||
 fi
 
 # A command without a terminal is given none to type into.
-detach=
-[ "$mode" = tty ] || detach='setsid -w'
+detach='setsid -w'
+if [ "$mode" = tty ] && [ -t 0 ]; then
+  detach=
+fi
 
 # The caller's environment stays outside: what the workspace has is in a file.
 # shellcheck disable=SC2016 # the last shell expands it
@@ -32,7 +34,7 @@ if [ "$inside" = - ]; then
 fi
 
 # A terminal of its own, whose name means something inside, as that of the caller does not.
-if [ "$mode" = tty ] && [ -t 0 ] && [ -x /usr/bin/script ]; then
+if [ -z "$detach" ] && [ -x /usr/bin/script ]; then
   line='exec'
   for word in "$@"; do
     word=$(printf '%s.' "$word" | sed "s/'/'\\\\''/g")

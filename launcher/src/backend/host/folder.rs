@@ -19,6 +19,8 @@ use crate::host;
 pub(super) const TRASH: &str = ".trash-";
 /// What begins like this only looked into a workspace.
 pub(super) const VIEW: &str = ".view-";
+/// Bytes of a path that leave room for the longest name, before the kernel takes it for too long.
+const FARTHEST: usize = 3000;
 /// How long another command may hold the lock: as long as it may take to start or stop one.
 const BUSY: Duration = Duration::from_secs(60);
 
@@ -104,9 +106,14 @@ impl Folder {
 
     /// Makes the folder of all and this one, unless they are there.
     fn make(&self) -> Result<()> {
-        let make = || {
+        let make = || -> std::io::Result<()> {
             DirBuilder::new().recursive(true).mode(0o700).create(&self.root)?;
-            private(&self.path())
+            private(&self.path())?;
+            // A file of this name, or a link, is not ours to do anything with.
+            match std::fs::symlink_metadata(self.path()) {
+                Ok(about) if !about.is_dir() => Err(ErrorKind::AlreadyExists.into()),
+                _ => Ok(()),
+            }
         };
         make().map_err(|error| match error.kind() {
             ErrorKind::PermissionDenied
@@ -199,14 +206,23 @@ impl Folder {
     pub(super) fn failed(&self, doing: &str, error: &std::io::Error) -> Error {
         let doing = format!("{doing} workspace {}", self.name);
         if is_disk_full(&error.to_string()) {
-            let folder = self.root.display();
+            let folder = word(&self.root);
             return disk_full(&doing, &error.to_string()).hint(format!("see what takes the space: du -sh {folder}"));
         }
         Error::new(ErrorCode::Internal, format!("could not {doing}"))
             .cause(error.to_string())
             .detail("workspace", self.name.clone())
-            .hint(format!("look at it: ls -la {}", self.path().display()))
+            .hint(format!("look at it: ls -la {}", word(&self.path())))
     }
+}
+
+/// A path as one word for a shell, for hints.
+pub(super) fn word(path: &Path) -> String {
+    let path = path.to_string_lossy();
+    if path.chars().all(|char| char.is_ascii_alphanumeric() || "/._-+,:@".contains(char)) {
+        return path.into_owned();
+    }
+    format!("'{}'", path.replace('\'', r"'\''"))
 }
 
 /// What came of trying to lock.
@@ -230,40 +246,73 @@ fn private(path: &Path) -> std::io::Result<()> {
 
 /// Deletes a folder and everything in it, also what its owner has made unwritable, and follows no link out of it.
 pub(super) async fn delete(path: PathBuf) -> std::io::Result<()> {
-    let delete = move || match std::fs::remove_dir_all(&path) {
-        Err(error) if error.kind() == ErrorKind::PermissionDenied => {
-            open_up(&path);
-            std::fs::remove_dir_all(&path)
-        }
+    let delete = move || match delete_all(&path) {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
         deleted => deleted,
     };
     tokio::task::spawn_blocking(delete).await.map_err(std::io::Error::other)?
 }
 
-/// Makes every folder below one writable for its owner. What that cannot be done to shows when it is deleted.
-fn open_up(folder: &Path) {
-    let _ = std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o700));
-    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
-        // The entry's own kind: a link is none.
-        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-            open_up(&entry.path());
+/// The same, at once. Folders in folders without end must not end this program, so that nothing here calls itself or
+/// keeps a folder open.
+fn delete_all(top: &Path) -> std::io::Result<()> {
+    if !std::fs::symlink_metadata(top)?.is_dir() {
+        return std::fs::remove_file(top);
+    }
+    let mut brought_up = 0_u64;
+    let mut left = vec![top.to_owned()];
+    while let Some(folder) = left.last().cloned() {
+        // What that cannot be done to shows when it is emptied.
+        let _ = std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o700));
+        let below = empty_but_for_folders(&folder)?;
+        if below.is_empty() {
+            std::fs::remove_dir(&folder)?;
+            left.pop();
+        }
+        for child in below {
+            if child.as_os_str().len() < FARTHEST {
+                left.push(child);
+                continue;
+            }
+            let near = top.join(format!("brought-up-{brought_up}"));
+            brought_up += 1;
+            let _ = std::fs::set_permissions(&child, std::fs::Permissions::from_mode(0o700));
+            std::fs::rename(&child, &near)?;
+            left.push(near);
         }
     }
+    Ok(())
 }
 
-/// Bytes that everything in a folder takes on its disk.
+/// Removes everything in a folder but the folders, which are returned.
+fn empty_but_for_folders(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
+    let mut folders = Vec::new();
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        // The entry's own kind: a link is none.
+        if entry.file_type()?.is_dir() {
+            folders.push(entry.path());
+        } else {
+            std::fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(folders)
+}
+
+/// Bytes that everything in a folder takes on its disk, as far down as names reach.
 pub(super) fn bytes_in(folder: &Path) -> u64 {
-    std::fs::read_dir(folder)
-        .into_iter()
-        .flatten()
-        .flatten()
-        .map(|entry| {
-            let Ok(about) = entry.metadata() else { return 0 };
-            let below = if about.is_dir() { bytes_in(&entry.path()) } else { 0 };
-            about.blocks().saturating_mul(512).saturating_add(below)
-        })
-        .fold(0, u64::saturating_add)
+    let mut bytes = 0_u64;
+    let mut left = vec![folder.to_owned()];
+    while let Some(folder) = left.pop() {
+        for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+            let Ok(about) = entry.metadata() else { continue };
+            bytes = bytes.saturating_add(about.blocks().saturating_mul(512));
+            if about.is_dir() {
+                left.push(entry.path());
+            }
+        }
+    }
+    bytes
 }
 
 #[cfg(test)]
@@ -309,6 +358,42 @@ mod tests {
     }
 
     #[test]
+    fn a_path_in_a_hint_is_one_word() {
+        assert_eq!(word(Path::new("/a/b-1.c")), "/a/b-1.c");
+        assert_eq!(word(Path::new("/a b/it's")), r"'/a b/it'\''s'");
+    }
+
+    #[tokio::test]
+    async fn what_is_no_folder_is_refused_and_left_alone() {
+        let root = tempfile::tempdir().unwrap();
+        std::fs::write(root.path().join("file"), "x").unwrap();
+        std::os::unix::fs::symlink("/nowhere", root.path().join("link")).unwrap();
+        for name in ["file", "link"] {
+            let refused = Folder::new(root.path(), name).lock_new().await.unwrap_err();
+            assert_eq!(refused.code(), ErrorCode::InvalidEnvironment, "{name}");
+            assert!(std::fs::symlink_metadata(root.path().join(name)).is_ok());
+        }
+    }
+
+    #[tokio::test]
+    async fn folders_in_folders_go_however_deep_they_are() {
+        let root = tempfile::tempdir().unwrap();
+        let top = root.path().join("top");
+        std::fs::create_dir(&top).unwrap();
+        // Each goes into the next, as no path reaches the innermost at last.
+        for _ in 0..5000 {
+            std::fs::create_dir(top.join("next")).unwrap();
+            if top.join("d").exists() {
+                std::fs::rename(top.join("d"), top.join("next/d")).unwrap();
+            }
+            std::fs::rename(top.join("next"), top.join("d")).unwrap();
+        }
+        assert!(bytes_in(&top) > 0);
+        delete(top.clone()).await.unwrap();
+        assert!(!top.exists());
+    }
+
+    #[test]
     fn a_record_of_a_newer_form_or_of_none_is_not_taken_for_ours() {
         let root = tempfile::tempdir().unwrap();
         let folder = Folder::new(root.path(), "agent-ws-a");
@@ -337,7 +422,6 @@ mod tests {
         for folder in [inside.join("a/b"), inside.join("a")] {
             std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o500)).unwrap();
         }
-        open_up(&inside);
         delete(inside.clone()).await.unwrap();
         assert!(!inside.exists() && outside.join("file").exists());
         delete(inside).await.unwrap();

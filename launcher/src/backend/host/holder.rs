@@ -13,7 +13,7 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 
 use super::folder::Folder;
 use super::record::{Record, Walls};
-use super::walls::PATH;
+use super::walls::{PATH, alone};
 use crate::error::{Error, Result};
 
 /// The variable that marks the holder.
@@ -30,8 +30,8 @@ const KILLED_LIMIT: Duration = Duration::from_secs(10);
 const LOOK: Duration = Duration::from_millis(20);
 /// Writes its own number down before it becomes what holds the workspace, so that it is known whoever is killed when.
 const BEGIN: &str = r#"printf '%s %s\n' "$$" "$AGENT_WORKSPACE_HOLDER" >"$1" && shift && exec "$@""#;
-/// Says that it is there, and waits for its end.
-const WAIT: &str = "echo ready; exec sleep infinity >/dev/null 2>&1";
+/// Says that it is there, and waits for its end. Who inside asks every `sleep` to end does not mean this one.
+const WAIT: &str = "trap '' HUP INT TERM; echo ready; exec sleep infinity >/dev/null 2>&1";
 /// What is then waiting, as the kernel says it.
 const WAITING: &[u8] = b"sleep\0infinity\0";
 
@@ -85,8 +85,14 @@ impl Holder {
                 .detail("workspace", folder.name())
                 .hint("see what is wrong: agent-workspace doctor --backend host")
         };
-        let mut command = tokio::process::Command::new("setsid");
-        command.args(["sh", "-c", BEGIN, "sh"]).arg(folder.file("holder")).args(wall).args(["sh", "-c", WAIT]);
+        let [program, alone @ ..] = alone();
+        let mut command = tokio::process::Command::new(program);
+        command
+            .args(alone)
+            .args(["sh", "-c", BEGIN, "sh"])
+            .arg(folder.file("holder"))
+            .args(wall)
+            .args(["sh", "-c", WAIT]);
         // Nothing of the caller's environment: what is inside can read it.
         command.env_clear().env("PATH", PATH).env(HOLDER, &record.create_id).current_dir("/");
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -121,7 +127,8 @@ impl Holder {
         match self.inside {
             Some(_) => {
                 let Some(theirs) = &self.namespace else { return Vec::new() };
-                numbers.filter(|pid| namespace(*pid).as_ref() == Some(theirs)).collect()
+                let about = |pid| (pid, parent_of(pid), namespace(pid).as_ref() == Some(theirs));
+                with_descendants(&numbers.map(about).collect::<Vec<_>>())
             }
             None => {
                 let is_ours =
@@ -202,6 +209,22 @@ impl Holder {
 
     fn signal(&self, signal: Signal) {
         self.members().into_iter().for_each(|pid| end(pid, signal));
+    }
+}
+
+/// Processes of a namespace and all that they have started, in whichever it is: what runs inside makes namespaces of its
+/// own. Of each process there are its number, that of its parent, and whether it is in the namespace.
+fn with_descendants(processes: &[(i32, Option<i32>, bool)]) -> Vec<i32> {
+    let mut found: Vec<i32> = processes.iter().filter(|(.., is_in)| *is_in).map(|(pid, ..)| *pid).collect();
+    loop {
+        let is_new = |(pid, parent, _): &&(i32, Option<i32>, bool)| {
+            !found.contains(pid) && parent.is_some_and(|parent| found.contains(&parent))
+        };
+        let more: Vec<i32> = processes.iter().filter(is_new).map(|(pid, ..)| *pid).collect();
+        if more.is_empty() {
+            return found;
+        }
+        found.extend(more);
     }
 }
 
@@ -301,6 +324,19 @@ mod tests {
             mark: String::new(),
         };
         assert_eq!(holder.members(), Vec::<i32>::new());
+    }
+
+    #[test]
+    fn what_runs_in_namespaces_of_its_own_inside_belongs_to_the_workspace() {
+        let processes = [
+            (9, Some(8), false),
+            (1, None, false),
+            (5, Some(1), true),
+            (7, Some(5), false),
+            (8, Some(7), false),
+            (2, Some(1), false),
+        ];
+        assert_eq!(with_descendants(&processes), [5, 7, 8, 9]);
     }
 
     #[tokio::test]

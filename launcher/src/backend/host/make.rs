@@ -2,15 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 
 use agent_workspace_contract::{ErrorCode, Isolation as Said};
 
 use super::Folders;
-use super::folder::{Folder, delete};
+use super::folder::{Folder, delete, word};
 use super::holder::{Holder, MEMBER, end_strays};
 use super::record::{FORM, Record, State, Walls, exports};
 use super::walls::{PATH, Sight, System, accounts, shell, words};
-use crate::backend::{Created, RecordedSpec, SECRET_DIR, Spec, USER};
+use crate::backend::{Created, HOME, RecordedSpec, SECRET_DIR, Spec, USER, WORK};
 use crate::error::{Error, Result};
 use crate::host;
 use crate::output::{Progress, warning};
@@ -18,7 +19,7 @@ use crate::phase::{Phase, Phases};
 use crate::workspace::{Isolation, name};
 
 /// By which a workspace is entered, also without us.
-const ENTER: &str = include_str!("enter.sh");
+const ENTER: &str = concat!(include_str!("alone.sh"), include_str!("enter.sh"));
 /// Our files beside a workspace's folders that name what it is given.
 const ENVIRONMENT: &str = "environment";
 
@@ -42,7 +43,7 @@ impl Folders {
             Isolation::Require => self.bubblewrap().probe().await.map(|()| Walls::Process),
             Isolation::Standard => match self.bubblewrap().probe().await {
                 Ok(()) => Ok(Walls::Process),
-                Err(error) if spec.secrets.is_some() => Err(error),
+                Err(error) if spec.secrets.is_some() || error.code() != ErrorCode::Unsupported => Err(error),
                 Err(_) => Ok(Walls::None),
             },
         }
@@ -134,13 +135,22 @@ impl Folders {
         if record.walls != Walls::None {
             let program = self.bubblewrap().program()?;
             let secrets = record.spec.secrets.as_ref();
-            if let Some(secrets) = secrets.filter(|secrets| !std::path::Path::new(&secrets.dir).is_dir()) {
+            if let Some(secrets) = secrets.filter(|secrets| !Path::new(&secrets.dir).is_dir()) {
                 return Err(Error::new(
                     ErrorCode::InvalidSecrets,
                     format!("the folder of secrets {} is gone", secrets.dir),
                 )
                 .detail("dir", secrets.dir.clone())
-                .hint(format!("bring it back: mkdir -p {}", secrets.dir)));
+                .hint(format!("bring it back: mkdir -p {}", word(Path::new(&secrets.dir)))));
+            }
+            if let Some(link) = secrets.and_then(|secrets| link_to(folder, &secrets.mount)) {
+                // Bubblewrap would follow it before the walls stand, and make folders wherever it leads.
+                return Err(Error::new(
+                    ErrorCode::InvalidSecrets,
+                    format!("workspace {} has put a link where secrets are mounted", folder.name()),
+                )
+                .detail("link", link.display().to_string())
+                .hint(format!("take it away: rm {}", word(&link))));
             }
             let (hostname, _) = name::hostname(folder.name());
             let inside = words(&System::look(), folder, record.walls, &hostname, secrets, Sight::Inside);
@@ -194,9 +204,42 @@ impl Folders {
     }
 }
 
+/// The first link on the way to a place inside, in what the workspace may write. For when nothing of it runs.
+fn link_to(folder: &Folder, mount: &str) -> Option<PathBuf> {
+    let own = [(WORK, "work"), (HOME, "home"), ("/tmp", "tmp"), ("/var/tmp", "tmp")];
+    let below = |(inside, file): (&str, &str)| Some((folder.file(file), Path::new(mount).strip_prefix(inside).ok()?));
+    let (mut place, rest) = own.into_iter().find_map(below)?;
+    rest.components().find_map(|part| {
+        place.push(part);
+        place.is_symlink().then(|| place.clone())
+    })
+}
+
 /// A workspace that is gone by now.
 pub(super) fn gone(folder: &Folder) -> Error {
     Error::new(ErrorCode::WorkspaceNotFound, format!("workspace {} was removed in the middle", folder.name()))
         .detail("workspace", folder.name())
         .hint("see: agent-workspace ls")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_on_the_way_to_a_mount_is_found_wherever_it_leads() {
+        let root = tempfile::tempdir().unwrap();
+        let folder = Folder::new(root.path(), "a");
+        std::fs::create_dir_all(folder.file("home/real")).unwrap();
+        std::os::unix::fs::symlink("/nowhere", folder.file("home/link")).unwrap();
+        for (mount, found) in [
+            ("/home/agent/link", true),
+            ("/home/agent/link/deep/er", true),
+            ("/home/agent/real/secrets", false),
+            ("/home/agent/absent", false),
+            ("/srv/secrets", false),
+        ] {
+            assert_eq!(link_to(&folder, mount), found.then(|| folder.file("home/link")), "{mount}");
+        }
+    }
 }

@@ -10,7 +10,7 @@ use super::Folders;
 use super::folder::{Folder, VIEW, delete};
 use super::machine::ViewMachine;
 use super::record::Walls;
-use super::walls::{Sight, System, words};
+use super::walls::{Sight, System, alone, words};
 use crate::backend::View;
 use crate::error::{Error, Result};
 use crate::machine::Places;
@@ -42,7 +42,8 @@ impl Folders {
             }
             Walls::Process | Walls::Strict => {
                 let program = self.bubblewrap().program()?.to_string_lossy().into_owned();
-                let mut wall = vec!["setsid".to_owned(), program];
+                let mut wall: Vec<String> = alone().map(str::to_owned).to_vec();
+                wall.push(program);
                 let beside = own.file("tmp");
                 wall.extend(words(&System::look(), folder, walls, "look", None, Sight::Beside(&beside)));
                 ViewMachine { wall, places: Places::default() }

@@ -20,6 +20,8 @@ pub(super) const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin
 const NUMBER: &str = "1000";
 /// The variables of a workspace, beside the rules of what is in it.
 const ENVIRONMENT: &str = "/etc/agent-workspace/environment";
+/// Runs the words after it with nothing open but the three streams. It is given itself as the first of them.
+const ALONE: &str = concat!(include_str!("alone.sh"), "exec \"$@\"\n");
 /// How to get the walls.
 const INSTALL: &str = "sudo apt-get install bubblewrap";
 /// A machine that does not answer this soon does not work.
@@ -29,7 +31,7 @@ const PROBE_LIMIT: Duration = Duration::from_secs(10);
 const PROGRAMS: [&str; 6] = ["/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"];
 /// Settings that programs need. Everything else in `/etc` is this machine's own business; git's, which may hold a token,
 /// above all.
-const SETTINGS: [&str; 27] = [
+const SETTINGS: [&str; 30] = [
     "/etc/alternatives",
     "/etc/bash.bashrc",
     "/etc/bash_completion.d",
@@ -47,7 +49,10 @@ const SETTINGS: [&str; 27] = [
     "/etc/mime.types",
     "/etc/nsswitch.conf",
     "/etc/os-release",
-    "/etc/pki/tls",
+    "/etc/pki/ca-trust/extracted",
+    "/etc/pki/tls/cert.pem",
+    "/etc/pki/tls/certs",
+    "/etc/pki/tls/openssl.cnf",
     "/etc/protocols",
     "/etc/resolv.conf",
     "/etc/services",
@@ -57,6 +62,19 @@ const SETTINGS: [&str; 27] = [
     "/etc/ssl/openssl.cnf",
     "/etc/terminfo",
     "/etc/zsh",
+];
+
+/// What of `/proc` sets up this machine. The kernel asks only whether it is root who writes, not which rights are left.
+const MACHINE_SETTINGS: [&str; 9] = [
+    "/proc/acpi",
+    "/proc/bus",
+    "/proc/dynamic_debug",
+    "/proc/fs",
+    "/proc/irq",
+    "/proc/mtrr",
+    "/proc/scsi",
+    "/proc/sys",
+    "/proc/sysrq-trigger",
 ];
 
 /// What walls are put up with, if anything.
@@ -90,7 +108,7 @@ impl Bubblewrap {
     /// Whether it works here, by putting walls up around nothing.
     ///
     /// # Errors
-    /// `unsupported` with the way to it.
+    /// `unsupported` with the way to it; `engine_error` when it may work in a moment.
     pub(super) async fn probe(&self) -> Result<()> {
         let program = self.program()?;
         let mut words = machine(&System::look());
@@ -102,8 +120,11 @@ impl Bubblewrap {
             Ok(Ok(output)) if output.status.success() => return Ok(()),
             Ok(Ok(output)) => String::from_utf8_lossy(&output.stderr).trim().to_owned(),
             Ok(Err(error)) => error.to_string(),
-            Err(_) => format!("it did not answer within {} seconds", PROBE_LIMIT.as_secs()),
+            Err(_) => return Err(busy(&format!("it did not answer within {} seconds", PROBE_LIMIT.as_secs()))),
         };
+        if passes(&why) {
+            return Err(busy(&why));
+        }
         let setting = |name: &str| std::fs::read_to_string(format!("/proc/sys/kernel/{name}")).unwrap_or_default();
         let forbids = |name: &str, value: &str| setting(name).trim() == value;
         let allow = if forbids("apparmor_restrict_unprivileged_userns", "1") {
@@ -132,6 +153,20 @@ impl Bubblewrap {
     }
 }
 
+/// Whether a failure is of what there is too little of just now. What runs inside can bring that about, and must not get
+/// the next workspace made without walls by it.
+fn passes(why: &str) -> bool {
+    ["No space left on device", "Resource temporarily unavailable", "Cannot allocate memory", "Too many open files"]
+        .iter()
+        .any(|passing| why.contains(passing))
+}
+
+fn busy(why: &str) -> Error {
+    Error::new(ErrorCode::EngineError, "bubblewrap does not work at the moment, so that nothing walls a workspace off")
+        .cause(why)
+        .hint("stop what takes processes, memory or namespaces, and try again; see: agent-workspace ls --backend host")
+}
+
 impl Walls {
     /// The word in documents.
     pub(super) const fn said(self) -> Isolation {
@@ -148,12 +183,14 @@ impl Walls {
 pub(super) struct System {
     links: Vec<(&'static str, String)>,
     folders: Vec<&'static str>,
+    /// Whether the one who runs the launcher is root here, and what is inside with them.
+    is_root: bool,
 }
 
 impl System {
     /// Looks.
     pub(super) fn look() -> Self {
-        let mut system = Self::default();
+        let mut system = Self { is_root: rustix::process::geteuid().is_root(), ..Self::default() };
         for place in PROGRAMS {
             match std::fs::read_link(place) {
                 Ok(target) => system.links.push((place, target.to_string_lossy().into_owned())),
@@ -206,6 +243,12 @@ fn machine(system: &System) -> Vec<String> {
     words.extend(words_of(&[
         "--proc", "/proc", "--dev", "/dev", "--tmpfs", "/dev/shm", "--dir", "/run", "--dir", "/var",
     ]));
+    // For others these cannot be written anyway, and a `/proc` that is whole lets them nest walls of their own.
+    if system.is_root {
+        for setting in MACHINE_SETTINGS {
+            words.extend(words_of(&["--ro-bind-try", setting, setting]));
+        }
+    }
     words
 }
 
@@ -263,6 +306,11 @@ pub(super) fn shell() -> &'static str {
     ["/bin/bash", "/usr/bin/bash"].into_iter().find(|shell| Path::new(OsStr::new(shell)).exists()).unwrap_or("/bin/sh")
 }
 
+/// What stands before a command that nothing of what the caller has open is to reach, in a session of its own.
+pub(super) fn alone() -> [&'static str; 5] {
+    ["setsid", "sh", "-c", ALONE, ALONE]
+}
+
 fn words_of(words: &[&str]) -> Vec<String> {
     words.iter().map(|word| (*word).to_owned()).collect()
 }
@@ -272,7 +320,7 @@ mod tests {
     use super::*;
 
     fn put_up(walls: Walls, secrets: Option<&Secrets>, sight: Sight<'_>) -> Vec<String> {
-        let system = System { links: vec![("/bin", "usr/bin".to_owned())], folders: vec!["/lib"] };
+        let system = System { links: vec![("/bin", "usr/bin".to_owned())], folders: vec!["/lib"], is_root: true };
         words(&system, &Folder::new(Path::new("/state"), "agent-ws-a"), walls, "agent-ws-a", secrets, sight)
     }
 
@@ -305,6 +353,28 @@ mod tests {
             for wanted in ["--unshare-user", "--unshare-pid", "--clearenv", "--new-session"] {
                 assert!(words.iter().any(|word| word == wanted), "{wanted}");
             }
+        }
+    }
+
+    #[test]
+    fn a_machine_that_has_no_room_just_now_is_not_one_that_forbids_walls() {
+        assert!(passes("unshare: unshare failed: No space left on device"));
+        for forbidden in
+            ["unshare: unshare failed: Operation not permitted", "bwrap: setting up uid map: Permission denied"]
+        {
+            assert!(!passes(forbidden), "{forbidden}");
+        }
+    }
+
+    #[test]
+    fn nothing_that_a_caller_has_open_stays_open() {
+        for number in [5, 27] {
+            let script = format!("exec {number}</etc; exec \"$@\"");
+            let mut command = std::process::Command::new("/bin/bash");
+            command.args(["-c", &script, "bash"]).args(alone()).args(["ls", &format!("/proc/self/fd/{number}/")]);
+            assert!(!command.output().unwrap().status.success(), "{number}");
+            let through = command.args(["--version"]).output().unwrap();
+            assert!(through.status.success(), "{}", String::from_utf8_lossy(&through.stderr));
         }
     }
 
