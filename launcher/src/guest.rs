@@ -27,7 +27,10 @@ fn failed(doing: &str, output: &Output) -> Error {
     // Engines say on stdout that a command could not be run at all.
     let words = if output.stderr.trim().is_empty() { &output.stdout } else { &output.stderr };
     let tail = last_lines(words, 5);
-    if tail.is_empty() { error } else { error.cause(tail) }
+    match tail.is_empty() {
+        true => error.cause(format!("it ended with status {} and said nothing", output.status)),
+        false => error.cause(tail),
+    }
 }
 
 /// How long a step may take that does little: whoever is root inside can replace what runs it.

@@ -133,8 +133,7 @@ impl Host {
             if !path.is_absolute() {
                 let name = EnvVar::StateDir.name();
                 let message = format!("{name} is not an absolute path: {named:?}");
-                return Err(Error::new(ErrorCode::InvalidEnvironment, message)
-                    .hint(format!("export {name}=$HOME/.local/state/agent-workspace")));
+                return Err(Error::new(ErrorCode::InvalidEnvironment, message).hint(format!("unset {name}")));
             }
             return Ok(path);
         }

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command};
 
 use tempfile::TempDir;
 
-use crate::live::{Certificates, run_with_input, skip};
+use crate::live::{Certificates, run_with_input, skip, until};
 use crate::wrappers::{Page, Web};
 use crate::{Document, Launcher, Ran};
 
@@ -182,6 +182,24 @@ git -C r.git update-server-info"#;
     /// Paths it was asked for.
     pub fn asked(&self) -> Vec<String> {
         self.web.asked()
+    }
+
+    /// Waits until a create asks for what a host that hangs does not give, after so many requests before.
+    ///
+    /// # Panics
+    /// When the create ends before that, or does not come to it.
+    #[track_caller]
+    pub fn until_cloning(&self, mut create: Child, before: usize) -> Child {
+        let mut ended = false;
+        until("the clone is under way", || {
+            ended = create.try_wait().expect("a process").is_some();
+            ended || self.asked()[before..].iter().any(|path| path.contains("/objects/"))
+        });
+        if ended {
+            let ran = Ran::of(create);
+            panic!("it ended before its clone was under way: {}\n{}\n{:?}", ran.stdout, ran.stderr, self.asked());
+        }
+        create
     }
 
     /// The flags by which a workspace trusts it.

@@ -16,8 +16,7 @@ fn hanging<'a>(place: &'a Place, host: &'a GitHost) -> impl Fn() -> (Launcher, C
     move || {
         let before = host.asked().len();
         let create = host.trusted(place, place.launcher(["create", &host.repository(), "--name", "cut"])).json();
-        let child = create.spawn();
-        until("the clone is under way", || host.asked()[before..].iter().any(|path| path.contains("/objects/")));
+        let child = host.until_cloning(create.spawn(), before);
         (create, child)
     }
 }

@@ -227,10 +227,7 @@ fn a_token_is_in_no_argument_environment_or_file_while_it_is_used_and_afterwards
     let host = GitHost::new(&place, true);
     let canary = format!("canary-{}", std::process::id());
     let create: Launcher = host.trusted(&place, place.launcher(["create", &host.repository(), "--name", "canary"]));
-    let mut child = create.env("GH_TOKEN", canary.clone()).json().spawn();
-    agent_workspace_tests::live::until("the clone is under way", || {
-        host.asked().iter().any(|path| path.contains("/objects/"))
-    });
+    let mut child = host.until_cloning(create.env("GH_TOKEN", canary.clone()).json().spawn(), 0);
     let own = format!("{} environ", child.id());
     let found: Vec<_> = Place::processes(&canary).into_iter().filter(|said| !said.starts_with(&own)).collect();
     assert_eq!(found, Vec::<String>::new());
