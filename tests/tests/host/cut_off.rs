@@ -85,6 +85,27 @@ fn a_create_that_is_killed_at_any_moment_leaves_what_the_next_one_takes_up() {
 }
 
 #[test]
+fn workspaces_that_are_started_and_stopped_at_once_end_nothing_of_each_other() {
+    let Some(place) = Place::walled("starts and stops at once") else { return };
+    let place = &place;
+    // Each ends its namespaces while others are given theirs, whose numbers are the same.
+    std::thread::scope(|scope| {
+        for name in ["one", "two", "three", "four", "five", "six", "seven", "eight"] {
+            scope.spawn(move || {
+                let made = place.create(name);
+                for _ in 0..30 {
+                    Place::does(&made, "sleep 0.05");
+                    place.document(["stop", name], 0);
+                    place.document(["start", name], 0);
+                }
+                place.document(["rm", name], 0);
+            });
+        }
+    });
+    assert_eq!((place.entries(), runs(place)), (Vec::new(), Vec::new()));
+}
+
+#[test]
 fn an_rm_that_is_cut_off_leaves_no_half_workspace_and_prune_ends_it() {
     let Some(place) = Place::walled("a removal that is cut off") else { return };
     place.create("half");

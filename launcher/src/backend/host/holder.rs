@@ -3,8 +3,11 @@
 //!
 //! It carries the workspace's mark in its environment, as numbers of processes are used again.
 
+use std::fs::File;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use agent_workspace_contract::ErrorCode;
@@ -41,9 +44,8 @@ pub(super) struct Holder {
     pid: i32,
     /// The first process inside, behind walls that stand.
     inside: Option<i32>,
-    /// The namespace of processes that it is the first of. Numbers are used again while something is being ended, and what
-    /// has one then must not be taken for it.
-    namespace: Option<PathBuf>,
+    /// The namespace of processes that it is the first of.
+    namespace: Option<Namespace>,
     /// Whether everything was written down of it, and what it holds lives.
     pub(super) is_whole: bool,
     /// Whether it is frozen.
@@ -62,12 +64,14 @@ impl Holder {
             return None;
         }
         let first = inside.and_then(|number| number.parse().ok());
+        // Before it is looked whose it is, as that number may be somebody else's by now.
+        let namespace = first.and_then(Namespace::apart);
         // What it holds may have ended, and itself be about to.
         let holds = first.is_none_or(|first| is_alive(first) && parent_of(first) == Some(pid));
         Some(Self {
             pid,
             is_whole: inside.is_some() && holds,
-            namespace: first.filter(|_| holds).and_then(namespace_apart),
+            namespace: namespace.filter(|_| holds),
             inside: first,
             is_paused: state == 'T',
             mark,
@@ -117,7 +121,7 @@ impl Holder {
         let network = if record.walls == Walls::Strict { "own" } else { "shared" };
         folder.put("holder", &format!("{pid} {} {number} {network}\n", record.create_id))?;
         let mark = record.create_id.clone();
-        Ok(Self { pid, namespace: inside.and_then(namespace_apart), inside, is_whole: true, is_paused: false, mark })
+        Ok(Self { pid, namespace: inside.and_then(Namespace::apart), inside, is_whole: true, is_paused: false, mark })
     }
 
     /// Everything that runs in the workspace, the first process inside included and the holder not.
@@ -127,7 +131,7 @@ impl Holder {
         match self.inside {
             Some(_) => {
                 let Some(theirs) = &self.namespace else { return Vec::new() };
-                let about = |pid| (pid, parent_of(pid), namespace(pid).as_ref() == Some(theirs));
+                let about = |pid| (pid, parent_of(pid), theirs.has(pid));
                 with_descendants(&numbers.map(about).collect::<Vec<_>>())
             }
             None => {
@@ -262,15 +266,35 @@ fn about(pid: i32, what: &str) -> PathBuf {
     Path::new("/proc").join(pid.to_string()).join(what)
 }
 
-/// A process's namespace of processes.
-fn namespace(pid: i32) -> Option<PathBuf> {
-    std::fs::read_link(about(pid, "ns/pid")).ok()
+/// A namespace of processes. While it is open here its number is given to no other one: the kernel gives the number of
+/// one that has ended to the next that is made, and whatever is in that must not be taken for what is being ended.
+#[derive(Clone, Debug)]
+struct Namespace {
+    number: u64,
+    _open: Arc<File>,
 }
 
-/// The same where it is another than that of this program: what is in this one is everybody's.
-fn namespace_apart(pid: i32) -> Option<PathBuf> {
-    let own = std::fs::read_link("/proc/self/ns/pid").ok()?;
-    namespace(pid).filter(|theirs| *theirs != own)
+impl PartialEq for Namespace {
+    fn eq(&self, other: &Self) -> bool {
+        self.number == other.number
+    }
+}
+
+impl Eq for Namespace {}
+
+impl Namespace {
+    /// That of a process, where it is another than that of this program: what is in this one is everybody's.
+    fn apart(pid: i32) -> Option<Self> {
+        let open = File::open(about(pid, "ns/pid")).ok()?;
+        let number = open.metadata().ok()?.ino();
+        let own = std::fs::metadata("/proc/self/ns/pid").ok()?.ino();
+        (number != own).then(|| Self { number, _open: Arc::new(open) })
+    }
+
+    /// Whether a process is in it.
+    fn has(&self, pid: i32) -> bool {
+        std::fs::metadata(about(pid, "ns/pid")).is_ok_and(|found| found.ino() == self.number)
+    }
 }
 
 /// Whether a process was started with a variable of this value.
@@ -313,12 +337,12 @@ mod tests {
     #[test]
     fn what_is_in_no_namespace_of_its_own_is_never_taken_for_what_a_workspace_holds() {
         let own = i32::try_from(std::process::id()).unwrap();
-        assert_eq!(namespace_apart(own), None);
+        assert_eq!(Namespace::apart(own), None);
         // The number of what was inside is this program's by now.
         let holder = Holder {
             pid: i32::MAX,
             inside: Some(own),
-            namespace: namespace_apart(own),
+            namespace: Namespace::apart(own),
             is_whole: true,
             is_paused: false,
             mark: String::new(),
