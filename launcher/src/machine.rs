@@ -120,6 +120,14 @@ pub type Listener<'a> = &'a mut (dyn FnMut(&[u8]) + Send);
 /// Takes in bytes as they come; its error ends what gives them.
 pub type Sink<'a> = &'a mut (dyn FnMut(&[u8]) -> Result<()> + Send);
 
+/// The command that gives a file or folder as a tar, under its own name.
+#[must_use]
+pub fn packing(path: &str) -> [String; 7] {
+    let (folder, name) = path.rsplit_once('/').unwrap_or((".", path));
+    let folder = if folder.is_empty() { "/" } else { folder };
+    ["tar", "-C", folder, "-cf", "-", "--", name].map(str::to_owned)
+}
+
 /// A place where commands run.
 #[async_trait]
 pub trait Machine: Send + Sync {
@@ -153,6 +161,13 @@ pub trait Machine: Send + Sync {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_file_or_folder_is_packed_under_its_own_name() {
+        for (path, folder, name) in [("/tmp/a/out", "/tmp/a", "out"), ("/out", "/", "out"), ("out", ".", "out")] {
+            assert_eq!(packing(path), ["tar", "-C", folder, "-cf", "-", "--", name]);
+        }
+    }
 
     #[test]
     fn paths_below_the_usual_folders_are_where_the_folders_are_and_others_stay() {

@@ -10,7 +10,7 @@ use super::connect::{Connection, Ended, From};
 use super::quoting::join;
 use crate::error::{Error, Result};
 use crate::host;
-use crate::machine::{Command, Listener, Machine, Output, Secret, Sink, Who, terminal};
+use crate::machine::{Command, Listener, Machine, Output, Secret, Sink, Who, packing, terminal};
 
 /// More than any of our scripts says; a command that says more is cut.
 const LONGEST_STDOUT: usize = 1 << 20;
@@ -165,9 +165,7 @@ impl Machine for SshMachine {
     }
 
     async fn fetch(&self, path: &str, sink: Sink<'_>) -> Result<()> {
-        let (folder, name) = path.rsplit_once('/').unwrap_or((".", path));
-        let folder = if folder.is_empty() { "/" } else { folder };
-        let words = ["tar", "-C", folder, "-cf", "-", "--", name].map(str::to_owned);
+        let words = packing(path);
         let mut stderr = Vec::new();
         let ended = self
             .exec(&words, None, &mut |from, bytes| match from {

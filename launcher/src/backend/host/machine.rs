@@ -1,6 +1,5 @@
 //! The inside of a workspace on this machine: commands are run through the file by which anybody enters it.
 
-use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
@@ -12,7 +11,7 @@ use super::folder::Folder;
 use super::holder::Holder;
 use super::walls::PATH;
 use crate::error::{Error, Result};
-use crate::machine::{Command, Listener, Machine, Output, Places, Secret, Sink};
+use crate::machine::{Command, Listener, Machine, Output, Places, Secret, Sink, packing};
 
 /// More than any of our scripts says; a command that says more is cut.
 const LONGEST_STDOUT: usize = 1 << 20;
@@ -124,14 +123,6 @@ impl Machine for ViewMachine {
             quoting: Quoting::Argv,
         }
     }
-}
-
-/// The command that gives a file or folder as a tar, under its own name.
-fn packing(path: &str) -> Vec<String> {
-    let path = PathBuf::from(path);
-    let parent = path.parent().map(|parent| parent.to_string_lossy().into_owned()).unwrap_or_default();
-    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    ["tar", "-C", &parent, "-cf", "-", "--", &name].map(str::to_owned).to_vec()
 }
 
 fn fetched(path: &str, output: Output) -> Result<()> {
@@ -268,10 +259,5 @@ mod tests {
         let much = "x".repeat(300_000);
         let output = said("cat", Some(&Secret::new(much.clone()))).await;
         assert_eq!(output.stdout, much);
-    }
-
-    #[test]
-    fn a_folder_is_packed_under_its_own_name() {
-        assert_eq!(packing("/tmp/a/out"), ["tar", "-C", "/tmp/a", "-cf", "-", "--", "out"]);
     }
 }
