@@ -1,5 +1,5 @@
 # Which token a workspace gets: decided once, used for the clone and kept in the workspace alike.
-# A token is held only in subshells that trace nothing and export nothing but to the one program that is to have it.
+# A token is held only in subshells that trace and export nothing, and goes over stdin to the one program that is to have it.
 # shellcheck disable=SC2030,SC2031,SC2034,SC2154  # variables of other parts, of callers, and of subshells
 
 # no_tokens: takes the environment's tokens away, for subshells. gh prefers them to its own, each kind for some hosts.
