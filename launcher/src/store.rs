@@ -3,11 +3,13 @@
 //! One SQLite file, `state.db`, in a folder that is ours alone. It is never held open across a call to a machine: what is
 //! about to be done is written down first, and what became of it afterwards.
 
+mod agents;
 mod claim;
 mod events;
 mod migrate;
 mod vm_hosts;
 mod vms;
+mod workspaces;
 
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -19,6 +21,7 @@ use rusqlite::{Connection, ErrorCode as Sqlite, OpenFlags, TransactionBehavior};
 pub use claim::Claim;
 pub use vm_hosts::VmHostRecord;
 pub use vms::{Facts, Part, VmRecord};
+pub use workspaces::{WorkspaceRecord, WorkspaceState};
 
 use crate::error::{Error, Result};
 use crate::host::{self, Host};

@@ -3,6 +3,7 @@
 pub mod git_ref;
 pub mod image_ref;
 pub mod isolation;
+pub mod linux_name;
 pub mod machine_name;
 pub mod name;
 pub mod profile;

@@ -13,7 +13,7 @@ use super::{failed, unusable};
 use crate::error::{Error, Result};
 
 /// What makes each version out of the one before. Never changed once shipped; only added to.
-const MIGRATIONS: &[&str] = &[include_str!("migrations/0001.sql")];
+const MIGRATIONS: &[&str] = &[include_str!("migrations/0001.sql"), include_str!("migrations/0002.sql")];
 
 /// How much of an older file is copied at a time, and how long whoever writes to it is waited for between.
 const PAGES: std::ffi::c_int = 1000;
