@@ -70,7 +70,7 @@ error_codes! {
     InvalidRepo = "invalid_repo", Usage, "not a repository";
     InvalidSecrets = "invalid_secrets", Usage, "not a folder of secrets that may be mounted, or not a place to mount it";
     InvalidTunnelName = "invalid_tunnel_name", Usage, "not a tunnel name, or longer than 20 characters";
-    NameTaken = "name_taken", Conflict, "a container that is not a workspace has this name";
+    NameTaken = "name_taken", Conflict, "a container that is not a workspace, or a workspace of another backend, has this name";
     NetworkNotFound = "network_not_found", NotFound, "the engine has no network of this name";
     OutputFailed = "output_failed", Failed, "the answer could not be written to stdout";
     Partial = "partial", Partial, "some of several things failed";

@@ -18,9 +18,9 @@ pub use document::{ErrorBody, ErrorDocument, Failure, Success, Warning};
 pub use env::EnvVar;
 pub use exit::Exit;
 pub use report::{
-    BackendSummary, CapabilitiesReport, Check, CheckStatus, CommandSummary, CompletionReport, CreateReport,
-    DescribeReport, DoctorReport, ErrorSummary, FailedItem, FieldReport, HelpReport, ImageBuildReport, Isolation,
-    KeptItem, LeftKept, LeftRemoved, LeftUnremoved, LifecycleReport, Login, LsReport, ParseRepoReport, Plan,
+    BackendAnswer, BackendSummary, CapabilitiesReport, Check, CheckStatus, CommandSummary, CompletionReport,
+    CreateReport, DescribeReport, DoctorReport, ErrorSummary, FailedItem, FieldReport, HelpReport, ImageBuildReport,
+    Isolation, KeptItem, LeftKept, LeftRemoved, LeftUnremoved, LifecycleReport, Login, LsReport, ParseRepoReport, Plan,
     PlanReport, PlannedStep, PlannedVolume, Problem, PruneReport, Quoting, RemovedItem, RequiresReport, RescueReport,
     RescuedItem, RmReport, SchemaReport, SecretsReport, SupportsReport, Transport, TunnelReport, VersionReport,
     VmCreateReport, VmDeleteReport, VmDescribeReport, VmEvent, VmHostAddReport, VmHostListReport, VmHostRemoveReport,

@@ -268,10 +268,32 @@ report! {
 }
 
 report! {
+    /// Whether a backend has said which workspaces it has. Rows of one that has not are missing.
+    pub struct BackendAnswer {
+        /// The backend.
+        pub backend: String,
+        /// Whether it has.
+        pub ok: bool,
+        /// The error code; absent when it has.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        pub code: Option<String>,
+        /// One sentence for people; absent when it has.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        pub message: Option<String>,
+        /// What to do about it; absent when it has, or when there is nothing better to say.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        pub hint: Option<String>,
+    }
+}
+
+report! {
     /// Every workspace.
     pub struct LsReport {
         /// Newest first.
         pub workspaces: Vec<WorkspaceRow>,
+        /// Each backend that was asked, and whether it answered; absent when one was named, and only that was asked.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        pub backends: Option<Vec<BackendAnswer>>,
     }
 }
 

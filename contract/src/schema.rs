@@ -106,7 +106,9 @@ fn one_of<F: JsonSchema>(command: &str, successes: Vec<(Schema, &str)>, mut gene
     let mut definitions = generator.take_definitions(true);
     let failures = [ErrorDocument::schema_name(), F::schema_name()].map(std::borrow::Cow::into_owned);
     for (name, definition) in &mut definitions {
-        if let Some(properties) = definition.get_mut("properties").and_then(Value::as_object_mut) {
+        let properties = definition.get_mut("properties").and_then(Value::as_object_mut);
+        // What is part of a document may have an `ok` of its own.
+        if let Some(properties) = properties.filter(|properties| properties.contains_key("schema_version")) {
             // `ok` tells the two kinds apart, so the schema says which value each has.
             if let Some(ok) = properties.get_mut("ok") {
                 *ok = serde_json::json!({ "const": !failures.contains(name) });

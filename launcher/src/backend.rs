@@ -3,6 +3,7 @@
 pub mod docker;
 pub mod examination;
 pub mod host;
+mod locate;
 pub mod survey;
 
 use std::collections::BTreeMap;
@@ -18,6 +19,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 use self::examination::Examined;
+pub use self::locate::{Known, Located, check_free, everywhere, locate};
 use self::survey::{Cleared, Kind, Leaving, Sizes, Survey};
 use crate::error::{Error, Result};
 use crate::host::Host;
@@ -436,20 +438,29 @@ pub const HOST: &str = "host";
 /// The backends this launcher has, and the default first.
 pub const BACKENDS: [&str; 2] = [DOCKER, HOST];
 
-/// Which backend to use: the flag, then the environment, then docker.
+/// Which backend is asked for: by the flag, then by the environment. `None` when neither names one.
 ///
 /// # Errors
 /// `unsupported` for a backend this launcher does not have.
-pub fn choose(flag: Option<&str>, host: &Host) -> Result<&'static str> {
+pub fn asked(flag: Option<&str>, host: &Host) -> Result<Option<&'static str>> {
     let asked = match flag {
         Some(flag) => Some(flag.to_owned()),
         None => host.var(EnvVar::Backend)?,
     };
-    let Some(asked) = asked else { return Ok(BACKENDS[0]) };
-    BACKENDS.into_iter().find(|name| *name == asked).ok_or_else(|| {
+    let Some(asked) = asked else { return Ok(None) };
+    let found = BACKENDS.into_iter().find(|name| *name == asked).ok_or_else(|| {
         Error::new(ErrorCode::Unsupported, format!("this launcher has no backend {asked:?}"))
             .hint(format!("use --backend {}", BACKENDS.join(" or ")))
-    })
+    });
+    found.map(Some)
+}
+
+/// Which backend to use: the one that is asked for, else docker.
+///
+/// # Errors
+/// `unsupported` for a backend this launcher does not have.
+pub fn choose(flag: Option<&str>, host: &Host) -> Result<&'static str> {
+    Ok(asked(flag, host)?.unwrap_or(BACKENDS[0]))
 }
 
 /// Opens a backend that `choose` has chosen. Only that one costs anything.
@@ -468,13 +479,18 @@ const NAMED: [&str; 8] = ["create", "describe", "ls", "prune", "rm", "start", "s
 
 /// A hint with the flag that a person has typed in every command of ours that it names, so that it can be pasted.
 pub fn in_the_words_of(flag: Option<&str>, hint: &str) -> String {
-    let Some(flag) = flag else { return hint.to_owned() };
-    NAMED.iter().fold(hint.to_owned(), |hint, verb| {
+    flag.map_or_else(|| hint.to_owned(), |flag| with_flag(&NAMED, flag, hint))
+}
+
+/// A hint with the flag in these of our commands, where it names none yet.
+fn with_flag(verbs: &[&str], flag: &str, hint: &str) -> String {
+    verbs.iter().fold(hint.to_owned(), |hint, verb| {
         let plain = format!("agent-workspace {verb}");
         let parts: Vec<&str> = hint.split(&plain).collect();
         parts.iter().skip(1).fold(parts[0].to_owned(), |said, rest| {
             let whole = rest.is_empty() || rest.starts_with([' ', ';', ',']);
-            let flag = if whole { format!(" --backend {flag}") } else { String::new() };
+            let flag =
+                if whole && !rest.starts_with(" --backend ") { format!(" --backend {flag}") } else { String::new() };
             format!("{said}{plain}{flag}{rest}")
         })
     })
@@ -492,7 +508,13 @@ mod tests {
             in_the_words_of(Some("host"), hint),
             "see: agent-workspace ls --backend host; or: agent-workspace rm --backend host --force x"
         );
-        for other in ["agent-workspace image build", "agent-workspace lsx", "docker inspect x", ""] {
+        for other in [
+            "agent-workspace image build",
+            "agent-workspace lsx",
+            "agent-workspace describe --backend vm x",
+            "docker inspect x",
+            "",
+        ] {
             assert_eq!(in_the_words_of(Some("host"), other), other);
         }
     }

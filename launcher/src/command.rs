@@ -59,7 +59,7 @@ pub struct Target {
     /// Name of the workspace, as given to create or as listed
     #[arg(value_name = "NAME")]
     pub name: String,
-    /// Where workspaces live: docker or host
+    /// Where the workspace lives: docker or host; by default where its name is found
     #[arg(long, value_name = "BACKEND")]
     pub backend: Option<String>,
 }
@@ -163,17 +163,7 @@ impl App {
 
     /// A workspace as documents show it.
     pub fn row(&self, workspace: &Workspace) -> WorkspaceRow {
-        WorkspaceRow {
-            workspace: workspace.name.clone(),
-            name: self.prefix.strip(&workspace.name).to_owned(),
-            backend: self.backend.name().to_owned(),
-            status: workspace.status,
-            repo: workspace.repo.clone(),
-            path: workspace.path.clone(),
-            image: workspace.image.clone(),
-            created_at: workspace.created_at.clone(),
-            problems: workspace.problems.clone(),
-        }
+        row(workspace, self.backend.name(), &self.prefix)
     }
 
     /// How to get into a workspace, starting in its clone.
@@ -186,6 +176,21 @@ impl App {
         let workdir = workdir.or(workspace.path.as_deref()).unwrap_or(WORK);
         let workdir = workspace.places.locate(workdir);
         self.backend.machine(workspace).transport(user.unwrap_or(&workspace.user), &workdir)
+    }
+}
+
+/// A workspace of a backend as documents show it.
+fn row(workspace: &Workspace, backend: &str, prefix: &Prefix) -> WorkspaceRow {
+    WorkspaceRow {
+        workspace: workspace.name.clone(),
+        name: prefix.strip(&workspace.name).to_owned(),
+        backend: backend.to_owned(),
+        status: workspace.status,
+        repo: workspace.repo.clone(),
+        path: workspace.path.clone(),
+        image: workspace.image.clone(),
+        created_at: workspace.created_at.clone(),
+        problems: workspace.problems.clone(),
     }
 }
 

@@ -25,7 +25,7 @@ pub mod workspace;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use agent_workspace_contract::{DoctorReport, ErrorCode, Exit, HelpReport, VersionReport};
+use agent_workspace_contract::{DoctorReport, ErrorCode, Exit, HelpReport, LsReport, VersionReport};
 use clap::FromArgMatches;
 use clap::error::ErrorKind;
 use serde::Serialize;
@@ -42,7 +42,7 @@ use crate::host::IgnoredSignals;
 use crate::output::{Early, Human, Output, Progress};
 use crate::phase::Phases;
 use crate::undo::{Undo, Undone};
-use crate::workspace::Prefix;
+use crate::workspace::{Prefix, WorkspaceName};
 
 /// How long undoing may take before the process ends all the same.
 const UNDO_LIMIT: Duration = Duration::from_secs(60);
@@ -105,11 +105,12 @@ fn dispatch(host: &Host, output: &mut Output, verb: Verb, timeout: Option<Durati
         Verb::Completion(args) => output.finish(Ok(command::completion::run(&args))),
         Verb::Create(args) | Verb::Up(args) if args.plan_only() => {
             let backend = args.backend();
-            engine(host, output, timeout, backend, args.resolve(host, json), command::create::plan::run, Output::finish)
+            let request = to_create(host, *args, json);
+            engine(host, output, timeout, backend, request, command::create::plan::run, Output::finish)
         }
         Verb::Create(args) | Verb::Up(args) => {
             let backend = args.backend();
-            let request = args.resolve(host, json);
+            let request = to_create(host, *args, json);
             engine(host, output, timeout, backend, request, command::create::run, |output, result| {
                 if let Ok(report) = &result {
                     output.create_notes(report);
@@ -119,7 +120,7 @@ fn dispatch(host: &Host, output: &mut Output, verb: Verb, timeout: Option<Durati
         }
         Verb::Describe(args) => {
             let backend = args.target.backend.clone();
-            engine(host, output, timeout, backend, args.resolve(host), command::describe::run, Output::finish)
+            named(host, output, timeout, backend, args.resolve(host), command::describe::run)
         }
         Verb::Doctor(args) => {
             doctor(output, timeout, args.resolve(host), |name, prefix| backend::open(name, host, prefix))
@@ -130,9 +131,12 @@ fn dispatch(host: &Host, output: &mut Output, verb: Verb, timeout: Option<Durati
             engine(host, output, timeout, backend, args.resolve(host), command::image::run, Output::finish)
         }
         Verb::Ls(args) => {
-            let list = async |app: &App, ()| command::ls::run(app).await;
+            let list = async |app: &App, _| command::ls::run(app).await;
             let backend = args.backend.clone();
-            engine(host, output, timeout, backend, args.resolve(host), list, Output::finish)
+            match args.resolve(host) {
+                Ok(None) => everywhere(host, output, timeout),
+                asked => engine(host, output, timeout, backend, asked, list, Output::finish),
+            }
         }
         Verb::ParseRepo(args) => output.finish(args.resolve(host).map(|repo| command::parse_repo::run(&repo))),
         Verb::Prune(args) => {
@@ -141,19 +145,19 @@ fn dispatch(host: &Host, output: &mut Output, verb: Verb, timeout: Option<Durati
         }
         Verb::Rm(args) => {
             let backend = args.target.backend.clone();
-            engine(host, output, timeout, backend, args.resolve(host), command::rm::run, Output::finish)
+            named(host, output, timeout, backend, args.resolve(host), command::rm::run)
         }
         Verb::Start(target) => {
             let backend = target.backend.clone();
-            engine(host, output, timeout, backend, target.resolve(host), command::start::run, Output::finish)
+            named(host, output, timeout, backend, target.resolve(host), command::start::run)
         }
         Verb::Stop(target) => {
             let backend = target.backend.clone();
-            engine(host, output, timeout, backend, target.resolve(host), command::stop::run, Output::finish)
+            named(host, output, timeout, backend, target.resolve(host), command::stop::run)
         }
         Verb::Tunnel(args) => {
             let backend = args.target.backend.clone();
-            engine(host, output, timeout, backend, args.resolve(host, json), command::tunnel::run, Output::finish)
+            named(host, output, timeout, backend, args.resolve(host, json), command::tunnel::run)
         }
         Verb::Vm(verb) => vm(host, output, verb, timeout),
         Verb::VmHost(verb) => vm_host(host, output, verb, timeout),
@@ -215,7 +219,16 @@ fn vm_host(host: &Host, output: &mut Output, verb: VmHostVerb, timeout: Option<D
     }
 }
 
-/// Runs a command about workspaces, to its answer. `typed` is the backend that the command line names.
+/// What a create is to make, when its name is free elsewhere.
+fn to_create(host: &Host, args: command::create::Args, json: bool) -> Result<command::create::Request> {
+    let typed = args.backend();
+    let request = args.resolve(host, json)?;
+    backend::check_free(typed.as_deref(), host, &request.name)?;
+    Ok(request)
+}
+
+/// Runs a command about workspaces where they are asked for, to its answer. `typed` is the backend that the command line
+/// names.
 fn engine<Q, R>(
     host: &Host,
     output: &Output,
@@ -225,25 +238,71 @@ fn engine<Q, R>(
     run: impl AsyncFnOnce(&App, Q) -> Result<R>,
     finish: impl FnOnce(&Output, Result<R>) -> Exit,
 ) -> Exit {
+    let request = request.and_then(|request| Ok((backend::choose(typed.as_deref(), host)?, request)));
     // What a hint tells a person to paste has to reach the same workspaces.
-    let flag = typed.clone();
-    let said = |error: Error| error.with_hint(|hint| backend::in_the_words_of(flag.as_deref(), hint));
-    let opened = request.and_then(|request| {
+    let said = |error: Error| error.with_hint(|hint| backend::in_the_words_of(typed.as_deref(), hint));
+    at(host, output, timeout, request, run, |output, result| finish(output, result.map_err(said)))
+}
+
+/// Runs a command about one workspace where that is, to its answer.
+fn named<Q: AsRef<WorkspaceName>, R: Human + Serialize>(
+    host: &Host,
+    output: &Output,
+    timeout: Option<Duration>,
+    typed: Option<String>,
+    request: Result<Q>,
+    run: impl AsyncFnOnce(&App, Q) -> Result<R>,
+) -> Exit {
+    let located = request.and_then(|request| {
+        let name = request.as_ref().clone();
+        Ok((backend::locate(typed.as_deref(), host, &name)?, name, request))
+    });
+    let (place, name, request) = match located {
+        Ok(located) => located,
+        Err(error) => return output.finish::<R>(Err(error)),
+    };
+    let said = |error| place.explain(typed.as_deref(), host, &name, error);
+    at(host, output, timeout, Ok((place.backend, request)), run, |output, result| output.finish(result.map_err(said)))
+}
+
+/// Runs a command on one backend, to its answer.
+fn at<Q, R>(
+    host: &Host,
+    output: &Output,
+    timeout: Option<Duration>,
+    request: Result<(&'static str, Q)>,
+    run: impl AsyncFnOnce(&App, Q) -> Result<R>,
+    finish: impl FnOnce(&Output, Result<R>) -> Exit,
+) -> Exit {
+    let opened = request.and_then(|(chosen, request)| {
         let prefix = command::prefix(host)?;
         let runtime = runtime()?;
         // The backend's client belongs to the runtime.
-        let chosen = backend::choose(typed.as_deref(), host)?;
         let backend = runtime.block_on(async { backend::open(chosen, host, prefix.clone()) })?;
         Ok((request, prefix, backend, runtime))
     });
     let (request, prefix, backend, runtime) = match opened {
         Ok(opened) => opened,
-        Err(error) => return finish(output, Err(said(error))),
+        Err(error) => return finish(output, Err(error)),
     };
     let progress = output.progress().clone();
     let app = App { backend, prefix, progress, undo: Undo::default(), phases: Phases::new(timeout) };
     let work = Work { undo: &app.undo, phases: &app.phases, progress: &app.progress, timeout };
-    conduct(runtime, output, work, run(&app, request), |output, result| finish(output, result.map_err(said)))
+    conduct(runtime, output, work, run(&app, request), finish)
+}
+
+/// Runs `ls` over every backend, to its answer.
+fn everywhere(host: &Host, output: &Output, timeout: Option<Duration>) -> Exit {
+    let opened = command::prefix(host).and_then(|prefix| Ok((prefix, runtime()?)));
+    let (prefix, runtime) = match opened {
+        Ok(opened) => opened,
+        Err(error) => return output.finish::<LsReport>(Err(error)),
+    };
+    let open = |name| (name, backend::open(name, host, prefix.clone()));
+    let backends = runtime.block_on(async { backend::everywhere(host).into_iter().map(open).collect() });
+    let (undo, phases, progress) = (Undo::default(), Phases::new(timeout), output.progress());
+    let work = Work { undo: &undo, phases: &phases, progress, timeout };
+    conduct(runtime, output, work, command::ls::everywhere(backends, &prefix, progress), Output::finish)
 }
 
 /// Runs a command about machines that are not an engine's, to its answer. Opens no engine.
@@ -340,22 +399,30 @@ fn doctor(
     output.finish(result)
 }
 
-/// Workspaces that the backend lists while somebody waits with a finger on the key, or machines that are remembered; none
+/// Workspaces that backends list while somebody waits with a finger on the key, or machines that are remembered; none
 /// where it takes longer or fails.
 fn names_at_once(host: &Host, named: Named, typed: Option<&str>) -> Option<Vec<(String, String)>> {
     if named != Named::Workspace {
         return Some(command::complete::remembered(&store::Store::of(host).ok()?, named));
     }
     let prefix = command::prefix(host).ok()?;
+    let asked = backend::asked(typed, host).ok()?.map_or_else(|| backend::everywhere(host), |backend| vec![backend]);
     let runtime = runtime().ok()?;
     let names = runtime.block_on(async {
-        let chosen = backend::choose(typed, host).ok()?;
-        let backend = backend::open(chosen, host, prefix.clone()).ok()?;
-        tokio::time::timeout(command::complete::PATIENCE, command::complete::names(&*backend, &prefix)).await.ok()
+        let names = asked.into_iter().map(|name| {
+            let backend = backend::open(name, host, prefix.clone());
+            let prefix = &prefix;
+            async move {
+                let names = async { command::complete::names(&*backend.ok()?, prefix).await.into() };
+                tokio::time::timeout(command::complete::PATIENCE, names).await.ok().flatten()
+            }
+        });
+        // Of two that share a name, that of this machine is the one that the name means, and described.
+        futures_util::future::join_all(names).await.into_iter().rev().flatten().flatten().collect()
     });
     // A host name that is still being looked up must not hold up the end.
     runtime.shutdown_background();
-    names
+    Some(names)
 }
 
 fn runtime() -> Result<tokio::runtime::Runtime> {

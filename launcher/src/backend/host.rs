@@ -13,10 +13,11 @@ mod sweep;
 mod view;
 mod walls;
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use agent_workspace_contract::{ErrorCode, Isolation, Plan, PlannedVolume, Problem, WorkspaceStatus};
+use agent_workspace_contract::{EnvVar, ErrorCode, Isolation, Plan, PlannedVolume, Problem, WorkspaceStatus};
 use async_trait::async_trait;
 
 use self::folder::{Folder, word};
@@ -28,7 +29,7 @@ use self::walls::Bubblewrap;
 use crate::backend::examination::{Examined, MachineFacts};
 use crate::backend::survey::{Cleared, Kind, Leaving, Sizes, Survey};
 use crate::backend::{
-    Backend, Confirmed, Created, HOME, HOST, Mounted, Purpose, Removal, Spec, USER, View, WORK, Workspace,
+    Backend, Confirmed, Created, HOME, HOST, Known, Mounted, Purpose, Removal, Spec, USER, View, WORK, Workspace,
 };
 use crate::error::{Error, Result};
 use crate::host::{self, Host};
@@ -37,6 +38,30 @@ use crate::output::Progress;
 use crate::phase::Phases;
 use crate::undo::Outcome;
 use crate::workspace::{ImageRef, Prefix, WorkspaceName};
+
+/// Whether a name is that of a workspace in a state folder. Costs one look where there is none.
+///
+/// # Errors
+/// `state_failed` when it cannot be looked into.
+pub fn knows(state: &Path, name: &WorkspaceName) -> Result<Known> {
+    let folder = Folder::new(&state.join("workspaces"), name.canonical());
+    match std::fs::symlink_metadata(folder.path()) {
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => return Ok(Known::No),
+        Err(error) => {
+            let place = state.display();
+            return Err(Error::new(ErrorCode::StateFailed, format!("the workspaces in {place} cannot be looked at"))
+                .cause(error.to_string())
+                .hint(format!("make it readable, or name another folder: {}=DIR", EnvVar::StateDir.name())));
+        }
+        Ok(_) => {}
+    }
+    Ok(match folder.read() {
+        Ok(None) => Known::No,
+        Ok(Some(record)) if record.state == State::Kept => Known::Kept,
+        // What nobody can read is one all the same, and a row of `ls`.
+        Ok(Some(_)) | Err(_) => Known::Workspace,
+    })
+}
 
 /// The workspaces of one state folder.
 #[derive(Clone, Debug)]

@@ -33,6 +33,12 @@ pub struct Request {
     pub workdir: Option<String>,
 }
 
+impl AsRef<WorkspaceName> for Request {
+    fn as_ref(&self) -> &WorkspaceName {
+        &self.name
+    }
+}
+
 impl Args {
     /// Checks everything before any call.
     ///
@@ -40,11 +46,6 @@ impl Args {
     /// `usage`, `invalid_name`, `invalid_environment`, `unsupported`.
     pub fn resolve(self, host: &Host) -> Result<Request> {
         let Self { target, user, workdir } = self;
-        if user.is_some() && backend::choose(target.backend.as_deref(), host)? == backend::HOST {
-            return Err(Error::new(ErrorCode::Unsupported, "a workspace of this machine has one user")
-                .detail("flag", "--user")
-                .hint("leave --user out"));
-        }
         Ok(Request {
             name: target.resolve(host)?,
             user: user.map(|user| resources::user(&user)).transpose()?,
@@ -56,9 +57,14 @@ impl Args {
 /// Describes it.
 ///
 /// # Errors
-/// `workspace_not_found`, or the backend's own.
+/// `workspace_not_found`, `unsupported` for a user where there is one alone, or the backend's own.
 pub async fn run(app: &App, request: Request) -> Result<DescribeReport> {
     let Request { name, user, workdir } = request;
+    if user.is_some() && app.backend.name() == backend::HOST {
+        return Err(Error::new(ErrorCode::Unsupported, "a workspace of this machine has one user")
+            .detail("flag", "--user")
+            .hint("leave --user out"));
+    }
     let workspace = app.find(&name).await?;
     let secrets = create::secrets::report(workspace.secrets.as_ref(), None);
     Ok(DescribeReport {

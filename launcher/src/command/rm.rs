@@ -54,6 +54,12 @@ pub struct Request {
     pub if_exists: bool,
 }
 
+impl AsRef<WorkspaceName> for Request {
+    fn as_ref(&self) -> &WorkspaceName {
+        &self.name
+    }
+}
+
 impl Args {
     /// Checks everything that needs no engine.
     ///

@@ -63,6 +63,12 @@ pub struct Request {
     pub mode: Mode,
 }
 
+impl AsRef<WorkspaceName> for Request {
+    fn as_ref(&self) -> &WorkspaceName {
+        &self.name
+    }
+}
+
 impl Args {
     /// Checks everything before any call.
     ///

@@ -51,7 +51,7 @@ fn check_workspaces(answers: Answers, prefix: Prefix, found: &[Workspace]) {
         undo: Undo::default(),
         phases: Phases::default(),
     };
-    let list = LsReport { workspaces: found.iter().map(|workspace| app.row(workspace)).collect() };
+    let list = LsReport { workspaces: found.iter().map(|workspace| app.row(workspace)).collect(), backends: None };
     check_document(&list);
     check_shown(&list);
     for workspace in found {

@@ -110,11 +110,19 @@ impl Human for PlanReport {
 
 impl Human for LsReport {
     fn human(&self, terminal: Terminal) -> String {
-        let rows = self.workspaces.iter().map(|row| columns(row).to_vec()).collect();
-        let mut text = table(terminal, &["NAME", "STATUS", "REPO", "CREATED"], rows, "no workspaces");
+        let mut header = vec!["NAME", "STATUS", "REPO", "CREATED"];
+        let mut rows: Vec<_> = self.workspaces.iter().map(|row| columns(row).to_vec()).collect();
         if !terminal.is {
-            return text;
+            return table(terminal, &header, rows, "");
         }
+        // Where all are containers, there is nothing to tell.
+        if self.workspaces.iter().any(|row| row.backend != DOCKER) {
+            header.insert(1, "BACKEND");
+            for (columns, row) in rows.iter_mut().zip(&self.workspaces) {
+                columns.insert(1, row.backend.clone());
+            }
+        }
+        let mut text = table(terminal, &header, rows, "no workspaces");
         for (row, problem) in
             self.workspaces.iter().flat_map(|row| row.problems.iter().map(move |problem| (row, problem)))
         {
@@ -360,17 +368,17 @@ mod tests {
 
     #[test]
     fn lists_for_programs_keep_empty_columns_and_have_no_header() {
-        let report = LsReport { workspaces: vec![row(None), row(Some("o/r"))] };
+        let report = LsReport { workspaces: vec![row(None), row(Some("o/r"))], backends: None };
         assert_eq!(
             report.human(Terminal::default()),
             "agent-ws-a\trunning\t\t2026-01-22T08:46:52Z\nagent-ws-a\trunning\to/r\t2026-01-22T08:46:52Z\n"
         );
-        assert_eq!(LsReport { workspaces: vec![] }.human(Terminal::default()), "");
+        assert_eq!(LsReport { workspaces: vec![], backends: None }.human(Terminal::default()), "");
     }
 
     #[test]
     fn labels_cannot_forge_rows_or_drive_the_terminal() {
-        let report = LsReport { workspaces: vec![row(Some("o/r\tx\nfake\u{1b}[2J"))] };
+        let report = LsReport { workspaces: vec![row(Some("o/r\tx\nfake\u{1b}[2J"))], backends: None };
         let text = report.human(Terminal::default());
         assert_eq!((text.matches('\n').count(), text.matches('\t').count()), (1, 3), "{text:?}");
         assert!(!text.contains('\u{1b}'));
@@ -390,7 +398,12 @@ mod tests {
 
     #[test]
     fn lists_for_people_have_a_header() {
-        let text = LsReport { workspaces: vec![row(None)] }.human(Terminal { is: true, columns: Some(100) });
-        assert!(text.contains("NAME") && text.contains("agent-ws-a"), "{text}");
+        let terminal = Terminal { is: true, columns: Some(100) };
+        let text = LsReport { workspaces: vec![row(None)], backends: None }.human(terminal);
+        assert!(text.contains("NAME") && text.contains("agent-ws-a") && !text.contains("BACKEND"), "{text}");
+        let elsewhere = WorkspaceRow { backend: "host".to_owned(), ..row(None) };
+        let text = LsReport { workspaces: vec![row(None), elsewhere], backends: None }.human(terminal);
+        let lines: Vec<_> = text.lines().map(|line| line.split_whitespace().nth(1).unwrap()).collect();
+        assert_eq!(lines, ["BACKEND", "docker", "host"]);
     }
 }

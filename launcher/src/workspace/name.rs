@@ -121,6 +121,12 @@ impl WorkspaceName {
     }
 }
 
+impl AsRef<Self> for WorkspaceName {
+    fn as_ref(&self) -> &Self {
+        self
+    }
+}
+
 /// The hostname of a workspace, and whether the name had to be cut for it.
 ///
 /// Names over 63 characters keep their first 50 and last 12, joined by a dash, so that the time at the end stays.

@@ -8,6 +8,7 @@ mod codes;
 mod credentials;
 mod doctor;
 mod enter;
+mod everywhere;
 mod faults;
 mod find;
 mod images;

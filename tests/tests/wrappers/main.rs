@@ -4,6 +4,7 @@
 mod cost;
 mod download;
 mod files;
+mod folders;
 mod guest;
 mod live;
 mod place;
