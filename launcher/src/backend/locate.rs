@@ -188,7 +188,7 @@ mod tests {
         let record = WorkspaceRecord {
             name: name.to_owned(),
             vm: "dev".to_owned(),
-            create_id: "1".to_owned(),
+            create_id: name.to_owned(),
             state: WorkspaceState::Creating,
             stopped: false,
             folder: format!("/srv/{name}"),
@@ -198,7 +198,7 @@ mod tests {
             created_at: String::new(),
         };
         records.intend_workspace(&record).unwrap();
-        records.set_workspace_state(name, "1", is).unwrap();
+        assert!(records.set_workspace_state(name, name, is).unwrap());
     }
 
     fn kept(state: &str) -> String {
