@@ -73,6 +73,7 @@ capabilities! {
     LsAllBackends = "ls-all-backends", "`ls` without `--backend` lists the workspaces of every backend and says which have answered, and names find their backend";
     BackendDocker = "backend-docker", "workspaces are Docker containers and volumes";
     BackendHost = "backend-host", "`--backend host`: workspaces are folders of this machine, `isolation` says how high their walls are, and `create --isolation require` fails where there are none";
+    BackendVm = "backend-vm", "`--vm NAME` and `--backend vm`: workspaces are on Debian VMs, each with a Linux user of its own";
 }
 
 #[cfg(test)]

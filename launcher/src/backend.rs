@@ -5,6 +5,7 @@ pub mod examination;
 pub mod host;
 mod locate;
 pub mod survey;
+pub mod vm;
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -45,6 +46,8 @@ pub const USER: &str = "agent";
 pub struct Spec {
     /// Its full name.
     pub name: String,
+    /// The VM it is to be on, where one was named.
+    pub vm: Option<String>,
     /// The mark of this call on everything it makes.
     pub create_id: String,
     /// What it runs.
@@ -201,7 +204,15 @@ pub struct Workspace {
     pub problems: Vec<Problem>,
 }
 
+/// The problem of a workspace whose removal was decided and did not come to its end.
+pub const HALF_REMOVED: &str = "half_removed";
+
 impl Workspace {
+    /// Whether a removal of it, which was found to destroy nothing that was not meant to go, was cut off.
+    pub fn is_half_removed(&self) -> bool {
+        self.problems.iter().any(|problem| problem.code == HALF_REMOVED)
+    }
+
     /// The folders that hold its user's work: the work folder, the home, and the clone where that is in neither.
     pub fn folders(&self) -> Vec<&str> {
         let own = [self.places.work.as_str(), self.places.home.as_str()];
@@ -435,8 +446,10 @@ pub trait Backend: Send + Sync {
 pub const DOCKER: &str = "docker";
 /// Folders of this machine.
 pub const HOST: &str = "host";
+/// Folders of VMs, each with a user of its own.
+pub const VM: &str = "vm";
 /// The backends this launcher has, and the default first.
-pub const BACKENDS: [&str; 2] = [DOCKER, HOST];
+pub const BACKENDS: [&str; 3] = [DOCKER, HOST, VM];
 
 /// Which backend is asked for: by the flag, then by the environment. `None` when neither names one.
 ///
@@ -470,6 +483,7 @@ pub fn choose(flag: Option<&str>, host: &Host) -> Result<&'static str> {
 pub fn open(name: &str, host: &Host, prefix: Prefix) -> Result<Arc<dyn Backend>> {
     match name {
         HOST => Ok(Arc::new(host::Folders::open(host, prefix)?)),
+        VM => Ok(Arc::new(vm::Vms::open(host, prefix)?)),
         _ => Ok(Arc::new(docker::Docker::open(host, prefix)?)),
     }
 }

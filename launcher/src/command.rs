@@ -59,7 +59,7 @@ pub struct Target {
     /// Name of the workspace, as given to create or as listed
     #[arg(value_name = "NAME")]
     pub name: String,
-    /// Where the workspace lives: docker or host; by default where its name is found
+    /// Where the workspace lives: docker, host or vm; by default where its name is found
     #[arg(long, value_name = "BACKEND")]
     pub backend: Option<String>,
 }

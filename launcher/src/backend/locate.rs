@@ -6,14 +6,12 @@ use std::path::{Path, PathBuf};
 
 use agent_workspace_contract::{EnvVar, ErrorCode};
 
-use super::{BACKENDS, DOCKER, HOST, asked, choose, host, in_the_words_of, with_flag};
+use super::{BACKENDS, DOCKER, HOST, VM, asked, choose, host, in_the_words_of, with_flag};
 use crate::error::{Error, Result};
 use crate::host::Host;
 use crate::store::{Store, WorkspaceState};
 use crate::workspace::WorkspaceName;
 
-/// Workspaces on VMs, which the state file remembers.
-const VM: &str = "vm";
 /// Commands that reach a workspace that its name finds only with its backend's name: they name none, or a new one.
 const NOT_BY_NAME: [&str; 2] = ["create", "prune"];
 

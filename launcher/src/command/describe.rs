@@ -60,8 +60,8 @@ impl Args {
 /// `workspace_not_found`, `unsupported` for a user where there is one alone, or the backend's own.
 pub async fn run(app: &App, request: Request) -> Result<DescribeReport> {
     let Request { name, user, workdir } = request;
-    if user.is_some() && app.backend.name() == backend::HOST {
-        return Err(Error::new(ErrorCode::Unsupported, "a workspace of this machine has one user")
+    if user.is_some() && app.backend.name() != backend::DOCKER {
+        return Err(Error::new(ErrorCode::Unsupported, "a workspace that is no container has one user")
             .detail("flag", "--user")
             .hint("leave --user out"));
     }

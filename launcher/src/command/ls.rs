@@ -21,7 +21,7 @@ const ENGINE_LIMIT: Duration = Duration::from_secs(10);
 /// Flags of `ls`.
 #[derive(clap::Args, Debug)]
 pub struct Args {
-    /// Where workspaces live: docker or host; by default everywhere
+    /// Where workspaces live: docker, host or vm; by default everywhere
     #[arg(long, value_name = "BACKEND")]
     pub backend: Option<String>,
 }
