@@ -27,7 +27,7 @@ const LONGEST: Duration = Duration::from_secs(30);
 
 /// What requests a case makes when all goes well, and how long that takes; it then does what it says.
 fn learn(live: &Live, case: &'static Case) -> (&'static Case, Vec<String>, Duration) {
-    bring(live, case.before);
+    bring(live, case.before, case.clones());
     let engine = FaultProxy::watching(live.folder());
     let answer = case.run(live, Some(&engine), "");
     let took = answer.took;
@@ -65,7 +65,7 @@ impl Fault {
 /// When anything is not as it must be.
 fn let_go_wrong(live: &Live, fault: &Fault) -> (bool, Option<usize>) {
     let Fault { case, number, wrong, limit, .. } = *fault;
-    bring(live, case.before);
+    bring(live, case.before, case.clones());
     let before = World::of(live);
     let engine = FaultProxy::with(live.folder(), wrong, number);
     let time = limit;

@@ -167,6 +167,11 @@ impl Case {
         })
     }
 
+    /// Whether it clones into the workspace.
+    pub(super) fn clones(&self) -> bool {
+        self.line.contains(" acme/")
+    }
+
     /// How it ends when a request goes wrong.
     pub(super) fn ending(&self, request: &str, wrong: Wrong) -> Ending {
         self.exception(request, wrong).map_or_else(|| Ending::of(wrong), |number| self.exceptions[number].3)
