@@ -31,8 +31,6 @@ fixture_image() {
         die "could not build $tag"
     }
     rm "$log"
-    # The image that had this name before.
-    docker image prune -f --filter "label=$fixture_label" >/dev/null
 }
 
 git_server_image() { fixture_image git-server git-server; }
@@ -50,7 +48,10 @@ machine_fixture_image() { fixture_image machine machine --build-arg "BASE=$base_
 
 # fixtures_up AGENT_IMAGE: all images, and this run's git server; exports what the tests are told.
 fixtures_up() {
-    local target
+    local target machine
+    # Beside the others, of which it needs nothing: packages are waited for.
+    machine_fixture_image &
+    machine=$!
     git_server_image
     agent_fixture_image "$1"
     tools_fixture_image
@@ -58,7 +59,9 @@ fixtures_up() {
     for target in busybox noshell entrypoint; do
         fixture_image "$target" minimal --target "$target"
     done
-    machine_fixture_image
+    wait "$machine" || exit
+    # Images that had these names before.
+    docker image prune -f --filter "label=$fixture_label" >/dev/null
 
     remove_abandoned
     # Looks like nothing else, so that a test can search for it wherever it must not be.

@@ -14,9 +14,13 @@ fuzz_seconds=20
 # Texts of a target that are kept in git: the longest ones reach most, and the rest is soon found again.
 fuzz_kept=64
 
-# fuzz [keep] [TARGET] [SECONDS|FILE]
+# fuzz build | [keep] [TARGET] [SECONDS|FILE]
 fuzz() {
     local action=run names=() name seconds=$fuzz_seconds
+    if [[ ${1:-} == build ]]; then
+        fuzz_build
+        return
+    fi
     if [[ ${1:-} == keep ]]; then
         action=keep
         shift

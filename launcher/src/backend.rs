@@ -423,8 +423,8 @@ pub trait Backend: Send + Sync {
     /// Volumes that carry the mark of one call.
     async fn volumes_made_by(&self, create_id: &str) -> Result<Vec<Leaving>>;
 
-    /// What containers and volumes take, as far as the backend says.
-    async fn sizes(&self) -> Result<Sizes>;
+    /// What the things of a survey take, and volumes that were made with them, as far as the backend says.
+    async fn sizes(&self, of: &Survey) -> Result<Sizes>;
 
     /// Whether there is such a file or folder inside, whether or not it runs. Nothing is run for it.
     async fn holds(&self, workspace: &Workspace, path: &str) -> Result<bool>;

@@ -304,8 +304,8 @@ impl Backend for Docker {
         self.marked_volumes(create_id).await
     }
 
-    async fn sizes(&self) -> Result<Sizes> {
-        self.taken().await
+    async fn sizes(&self, of: &Survey) -> Result<Sizes> {
+        self.taken(of).await
     }
 
     async fn holds(&self, workspace: &Workspace, path: &str) -> Result<bool> {

@@ -99,6 +99,7 @@ pub struct DiskFacts {
     pub folder: String,
     /// What is free there; `None` when it is not on this machine.
     pub free: Option<u64>,
-    /// What the volumes of our workspaces take; `None` when the engine does not say in time.
+    /// What the volumes of our workspaces take; `None` when the engine does not say that
+    /// alone, or not in time.
     pub volumes: Option<u64>,
 }

@@ -405,8 +405,8 @@ impl Backend for Folders {
         Ok(Vec::new())
     }
 
-    async fn sizes(&self) -> Result<Sizes> {
-        self.weigh().await
+    async fn sizes(&self, of: &Survey) -> Result<Sizes> {
+        self.weigh(of).await
     }
 
     async fn holds(&self, workspace: &Workspace, path: &str) -> Result<bool> {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use agent_workspace_contract::{LeftKept, LeftRemoved, LeftUnremoved, PruneReport, WorkspaceStatus};
 use futures_util::StreamExt;
 
-use crate::backend::survey::{self, Cleared, Leaving, Reason, Sizes};
+use crate::backend::survey::{self, Cleared, Leaving, Reason, Sizes, Survey};
 use crate::backend::{self, Confirmed, Purpose, View, Workspace};
 use crate::command::App;
 use crate::error::{Error, Result};
@@ -66,16 +66,17 @@ impl Args {
 /// The backend's own, when it cannot even be asked what there is. What cannot be removed is in the report.
 pub async fn run(app: &App, request: Request) -> Result<PruneReport> {
     let now = host::now().as_second();
-    let survey = app.backend.survey().await?;
-    let half_made = half_made(app, survey.to_finish, now, request.age).await?;
-    let sizes = if survey.leavings.is_empty() && half_made.is_empty() {
+    let mut survey = app.backend.survey().await?;
+    survey.to_finish = half_made(app, survey.to_finish, now, request.age).await?;
+    let sizes = if survey.leavings.is_empty() && survey.to_finish.is_empty() {
         Sizes::new()
     } else {
-        app.backend.sizes().await.unwrap_or_else(|error| {
+        app.backend.sizes(&survey).await.unwrap_or_else(|error| {
             app.progress.note(&format!("what things take is not known: {error}"));
             Sizes::new()
         })
     };
+    let Survey { mut leavings, to_finish: half_made } = survey;
     let mut pruning = Pruning {
         app,
         force: request.force,
@@ -85,7 +86,6 @@ pub async fn run(app: &App, request: Request) -> Result<PruneReport> {
         first_failure: None,
     };
     let is_due = |leaving: &Leaving| survey::is_due(leaving.made_at, now, request.age);
-    let mut leavings = survey.leavings;
     let viewers: Vec<_> =
         leavings.extract_if(.., |leaving| leaving.reason == Reason::Viewer && is_due(leaving)).collect();
     let looked_through = !viewers.is_empty() && !request.dry_run;

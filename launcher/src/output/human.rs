@@ -255,11 +255,14 @@ impl Human for PruneReport {
         for item in &self.kept {
             text += &format!("kept: {} {} ({})\n", item.kind, plain(&item.id), plain(&item.why));
         }
+        let unknown = self.removed.iter().filter(|item| item.bytes.is_none()).count();
+        let least = if unknown > 0 { "at least " } else { "" };
+        let freed = bytes_in_words(self.reclaimed_bytes);
         match (self.removed.is_empty(), self.dry_run) {
             (true, _) if self.kept.is_empty() && self.failure().is_none() => "nothing is left over\n".to_owned(),
-            (true, _) => text,
-            (false, true) => text + &format!("it would free {}\n", bytes_in_words(self.reclaimed_bytes)),
-            (false, false) => text + &format!("freed: {}\n", bytes_in_words(self.reclaimed_bytes)),
+            _ if unknown == self.removed.len() => text,
+            (_, true) => text + &format!("it would free {least}{freed}\n"),
+            (_, false) => text + &format!("freed: {least}{freed}\n"),
         }
     }
 

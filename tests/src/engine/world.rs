@@ -169,11 +169,16 @@ impl World {
         let meets = |container: &&Container| {
             let labels = container.labels.clone().unwrap_or_default();
             has_labels(&labels, &filters["label"])
+                && (filters["id"].is_null() || texts(&filters["id"]).contains(&container.id))
                 && texts(&filters["name"]).iter().all(|name| {
                     container.name.starts_with(name.strip_prefix("^/?").expect("names are looked for at the beginning"))
                 })
         };
-        Answer::Json(200, self.containers.iter().filter(meets).map(Container::listed).collect())
+        let mut rows: Vec<Value> = self.containers.iter().filter(meets).map(Container::listed).collect();
+        if request.parameter("size") == "1" {
+            rows.iter_mut().for_each(|row| row["SizeRw"] = CONTAINER_BYTES.into());
+        }
+        Answer::Json(200, rows.into())
     }
 
     fn create(&mut self, request: &Request) -> Answer {
@@ -354,11 +359,7 @@ impl World {
         let volumes = self.volumes.iter();
         let volumes: Vec<Value> =
             volumes.map(|volume| json!({ "Name": volume.name, "Labels": volume.labels, "UsageData": size })).collect();
-        let containers = self.containers.iter();
-        let containers: Vec<Value> = containers
-            .map(|container| json!({ "Names": [format!("/{}", container.name)], "SizeRw": CONTAINER_BYTES }))
-            .collect();
-        Answer::Json(200, json!({ "LayersSize": 0, "Volumes": volumes, "Containers": containers }))
+        Answer::Json(200, json!({ "Volumes": volumes }))
     }
 
     fn inspect_image(&self, path: &str) -> Answer {

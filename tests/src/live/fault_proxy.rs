@@ -21,9 +21,6 @@ use super::engine_socket;
 /// How late an answer is that comes late: more than any pause of the launcher's, less than its patience.
 const LATE: Duration = Duration::from_millis(300);
 
-/// What is asked again and again while the engine counts for somebody else, and is one request however often.
-const ASKED_AGAIN: &str = "GET /system/df";
-
 /// A way for one request to go wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wrong {
@@ -145,11 +142,7 @@ impl Wire {
     /// Notes a request and says what is to go wrong with it.
     fn note(&self, request: &Message) -> Option<Wrong> {
         let mut requests = self.requests();
-        let line = request.line();
-        if line == ASKED_AGAIN && requests.last() == Some(&line) {
-            return None;
-        }
-        requests.push(line);
+        requests.push(request.line());
         let wrong = match self.plan {
             Plan::At(at, wrong) if at == requests.len() => Some(wrong),
             Plan::GoneFrom(from) if from <= requests.len() => Some(Wrong::CutBefore),

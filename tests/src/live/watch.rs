@@ -1,13 +1,13 @@
 //! Watches this machine for a text that must be nowhere: every process, those in containers too, and the engine's log.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::run_with_input;
 use crate::Launcher;
@@ -49,10 +49,12 @@ impl Watch {
         let over = Arc::new(AtomicBool::new(false));
         let (stop, text, except) = (Arc::clone(&over), text.to_owned(), except.to_vec());
         let thread = std::thread::spawn(move || {
-            let mut seen = Seen::default();
+            let (mut seen, mut known) = (Seen::default(), HashMap::new());
             while !stop.load(Ordering::Relaxed) {
-                look(&mut seen, text.as_bytes(), &except, launcher.as_deref());
-                std::thread::sleep(Duration::from_millis(1));
+                let since = Instant::now();
+                look(&mut seen, &mut known, text.as_bytes(), &except, launcher.as_deref());
+                // Half a processor is left to what is watched.
+                std::thread::sleep(since.elapsed().max(Duration::from_millis(1)));
             }
             seen
         });
@@ -69,15 +71,29 @@ impl Watch {
     }
 }
 
-fn look(seen: &mut Seen, text: &[u8], except: &[String], launcher: Option<&Path>) {
+/// `known` is what processes have shown that had nothing of the text: searching is what takes the time, and most are as
+/// they were.
+fn look(
+    seen: &mut Seen,
+    known: &mut HashMap<PathBuf, [Vec<u8>; 2]>,
+    text: &[u8],
+    except: &[String],
+    launcher: Option<&Path>,
+) {
     let holds = |bytes: &[u8]| bytes.windows(text.len()).any(|window| window == text);
     for process in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
         let folder = process.path();
         // A process may end while it is looked at.
         let Ok(words) = std::fs::read(folder.join("cmdline")) else { continue };
         let environment = std::fs::read(folder.join("environ")).unwrap_or_default();
+        let shown = [words, environment];
+        if known.get(&folder) == Some(&shown) {
+            continue;
+        }
+        let [words, environment] = &shown;
         let program = String::from_utf8_lossy(words.split(|byte| *byte == 0).next().unwrap_or_default()).into_owned();
-        let places = [("arguments", holds(&words)), ("environment", holds(&environment))];
+        let places = [("arguments", holds(words)), ("environment", holds(environment))];
+        let is_clean = places.iter().all(|(_, found)| !found);
         for (place, _) in places.into_iter().filter(|(_, found)| *found) {
             // One that has ended meanwhile cannot be told from one that does not count; others like it are seen longer.
             let Ok(groups) = std::fs::read_to_string(folder.join("cgroup")) else { continue };
@@ -89,6 +105,9 @@ fn look(seen: &mut Seen, text: &[u8], except: &[String], launcher: Option<&Path>
             seen.places.insert(format!("{place} of {program} ({})", folder.display()));
         }
         seen.programs.insert(program);
+        if is_clean {
+            known.insert(folder, shown);
+        }
     }
 }
 

@@ -31,12 +31,13 @@ fn statuses(document: &Document) -> Vec<&str> {
 #[test]
 fn an_engine_that_is_well_is_healthy_and_is_only_asked() {
     let engine = engine();
+    engine.speaks("1.42");
     engine.has(Container::workspace("a"));
     engine.has_volume_of("agent-ws-b-work", "agent-ws-b", "0a");
     let document = succeeds(&engine, &["doctor"]);
     assert_eq!(*document.at("/healthy"), true);
     assert_eq!(check(&document, "engine")["message"], "Docker 20.10.24 on linux/amd64 answers");
-    assert_eq!(check(&document, "api_version")["message"], "1.41; 1.40 is the oldest supported");
+    assert_eq!(check(&document, "api_version")["message"], "1.42; 1.40 is the oldest supported");
     let disk = check(&document, "disk")["message"].as_str().expect("a sentence");
     assert!(disk.contains(&format!("the volumes of workspaces take {}.0 KiB", 3 * VOLUME_BYTES / 1024)), "{disk}");
     let left = check(&document, "leftovers");
@@ -86,9 +87,19 @@ fn a_question_that_goes_wrong_hides_no_other() {
 #[test]
 fn sizes_that_are_not_said_are_no_failure() {
     let engine = engine();
+    engine.speaks("1.42");
     engine.goes_wrong(When::every("GET", "/system/df"), Fault::silence());
     let document = succeeds(&engine, &["doctor"]);
     assert!(check(&document, "disk")["message"].as_str().is_some_and(|said| said.contains("not known")));
+}
+
+#[test]
+fn an_engine_that_would_count_everything_for_the_volumes_is_not_asked_what_they_take() {
+    let engine = engine();
+    engine.has_volume_of("agent-ws-b-work", "agent-ws-b", "0a");
+    let document = succeeds(&engine, &["doctor"]);
+    assert!(check(&document, "disk")["message"].as_str().is_some_and(|said| said.contains("not known")));
+    assert!(!engine.calls().iter().any(|call| call.contains("/system/df")), "{:?}", engine.calls());
 }
 
 #[test]

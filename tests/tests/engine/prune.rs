@@ -19,6 +19,18 @@ fn engine() -> Engine {
     engine
 }
 
+/// One that is asked what takes the space by kind.
+fn newer_engine() -> Engine {
+    let engine = engine();
+    engine.speaks("1.42");
+    engine
+}
+
+/// What an engine was asked to count.
+fn counted(engine: &Engine) -> Vec<String> {
+    engine.calls().into_iter().filter(|call| call.contains("size=1") || call.contains("/system/df")).collect()
+}
+
 /// A workspace whose create was to clone, in this state, with the volumes that came with it.
 fn cloning(engine: &Engine, state: &str) {
     for kind in ["work", "home"] {
@@ -68,7 +80,7 @@ fn where_nothing_is_left_over_it_is_two_questions() {
 
 #[test]
 fn a_container_that_was_never_started_goes_with_the_volumes_that_were_made_with_it() {
-    let engine = engine();
+    let engine = newer_engine();
     cloning(&engine, "created");
     let document = succeeds(&engine, &["prune"]);
     assert_eq!(names(&document, "removed"), EVERYTHING);
@@ -282,7 +294,7 @@ fn a_look_that_could_not_begin_leaves_nothing_that_keeps_the_volumes_busy() {
 
 #[test]
 fn volumes_without_a_container_go_when_they_hold_nothing() {
-    let engine = engine();
+    let engine = newer_engine();
     left_volumes(&engine);
     let document = succeeds(&engine, &["prune"]);
     assert_eq!(names(&document, "removed"), EVERYTHING[1..]);
@@ -342,7 +354,7 @@ fn a_volume_that_is_in_use_meanwhile_is_kept_and_no_failure() {
 
 #[test]
 fn what_cannot_be_removed_makes_it_partial_with_the_whole_report() {
-    let engine = engine();
+    let engine = newer_engine();
     left_volumes(&engine);
     engine.goes_wrong(When::every("DELETE", "/agent-ws-a-work"), Fault::refusal(500, "device or resource busy"));
     let document = fails(&engine, &["prune"], 8, "partial");
@@ -374,11 +386,12 @@ fn a_killed_look(engine: &Engine) {
 
 #[test]
 fn an_engine_that_goes_away_after_the_first_removal_is_answered_with_what_is_gone() {
+    // The second of these is for sizes, and the third looks for what is free after the first removal.
     let survey = "GET /containers/json";
     for fault in [Fault::cut(), Fault::refusal(500, "database is locked")] {
         let engine = engine();
         a_killed_look(&engine);
-        engine.goes_wrong(When::Call(survey.to_owned(), 2), fault);
+        engine.goes_wrong(When::Call(survey.to_owned(), 3), fault);
         let document = fails(&engine, &["prune"], 8, "partial");
         assert_eq!(
             (names(&document, "removed"), names(&document, "failed")),
@@ -392,7 +405,7 @@ fn an_engine_that_goes_away_after_the_first_removal_is_answered_with_what_is_gon
     a_killed_look(&engine);
     cloning(&engine, "running");
     engine.has_volume_of("agent-ws-c-work", "agent-ws-c", ID);
-    engine.goes_wrong(When::Call(survey.to_owned(), 2), Fault::cut());
+    engine.goes_wrong(When::Call(survey.to_owned(), 3), Fault::cut());
     let document = fails(&engine, &["prune"], 8, "partial");
     assert_eq!(names(&document, "removed"), ["agent-ws-b-view-1"]);
     assert_eq!(names(&document, "failed"), ["agent-ws-a", "agent-ws-c-work"]);
@@ -461,17 +474,71 @@ fn a_dry_run_asks_and_touches_nothing() {
 
 #[test]
 fn sizes_that_are_not_said_are_null() {
+    for refused in ["GET /containers/json?all=1&size=1", "GET /system/df"] {
+        let engine = newer_engine();
+        cloning(&engine, "created");
+        engine.goes_wrong(When::call(refused), Fault::refusal(500, "database is locked"));
+        let document = succeeds(&engine, &["prune"]);
+        assert_eq!((document.at("/removed/0/bytes"), document.at("/reclaimed_bytes")), (&Value::Null, &json!(0)));
+        nothing_is_left(&engine);
+    }
+}
+
+#[test]
+fn an_engine_counts_nothing_but_what_is_left_over() {
+    // A viewer, a container that was never started, one that is half made; and one that is in use.
+    let scene = |engine: Engine| {
+        a_killed_look(&engine);
+        cloning(&engine, "running");
+        let created = Container::workspace("c").label(CREATE_ID, "0c").label("agent-workspace.version", "0.2.0");
+        engine.has(created.state("created"));
+        engine.has(Container::workspace("used"));
+        engine
+    };
+    let volumes = "GET /system/df?type=volume&verbose=true";
+    for (engine, asked) in [(newer_engine(), &[volumes][..]), (engine(), &[])] {
+        let engine = scene(engine);
+        let found = engine.containers();
+        let id = |name: &str| &found.iter().find(|container| container.name == name).expect("it is there").id;
+        let ids = ["agent-ws-c", "agent-ws-b-view-1", "agent-ws-a"].map(id);
+        let by_id = format!("GET /containers/json?all=1&size=1&filters={}", json!({ "id": ids }));
+        succeeds(&engine, &["prune", "--dry-run"]);
+        let mut calls = counted(&engine);
+        calls.sort();
+        assert_eq!(calls, [&[by_id.as_str()], asked].concat());
+    }
+}
+
+#[test]
+fn an_engine_that_would_count_everything_for_a_volume_is_not_asked_and_the_size_is_null() {
     let engine = engine();
     left_volumes(&engine);
-    engine
-        .goes_wrong(When::every("GET", "/system/df"), Fault::refusal(500, "a disk usage operation is already running"));
     let document = succeeds(&engine, &["prune"]);
+    assert_eq!(names(&document, "removed"), EVERYTHING[1..]);
     assert_eq!((document.at("/removed/0/bytes"), document.at("/reclaimed_bytes")), (&Value::Null, &json!(0)));
+    assert_eq!(counted(&engine), [""; 0]);
+    // What a container took is known all the same.
+    cloning(&engine, "created");
+    let document = succeeds(&engine, &["prune"]);
+    assert_eq!(
+        (document.at("/removed/0/bytes"), document.at("/removed/1/bytes")),
+        (&json!(CONTAINER_BYTES), &Value::Null)
+    );
+    assert_eq!(*document.at("/reclaimed_bytes"), CONTAINER_BYTES);
+    left_volumes(&engine);
+    let people = engine.text(["prune"]).expect(0).stdout;
+    assert!(people.contains("removed: volume agent-ws-a-work (unused)\n"), "{people}");
+    assert!(!people.contains("freed"), "{people}");
+    cloning(&engine, "created");
+    let people = engine.text(["prune", "--dry-run"]).expect(0).stdout;
+    assert!(people.ends_with(&format!("it would free {CONTAINER_BYTES} bytes\n")), "{people}");
+    let people = engine.text(["prune"]).expect(0).stdout;
+    assert!(people.ends_with(&format!("freed: at least {CONTAINER_BYTES} bytes\n")), "{people}");
 }
 
 #[test]
 fn people_get_a_line_a_thing_and_what_it_comes_to() {
-    let engine = engine();
+    let engine = newer_engine();
     left_volumes(&engine);
     engine.has_volume("agent-ws-old-work");
     let dry = engine.text(["prune", "--dry-run", "--force"]).expect(0).stdout;

@@ -28,6 +28,8 @@ use crate::host::Host;
 
 /// The oldest API that is known to work: Engine 20.10 has 1.41, Podman's compatible socket says 1.40 or 1.41.
 const OLDEST_API: (u32, u32) = (1, 40);
+/// Since when an engine can be asked for one kind of thing that takes space. Before, it counts everything there is.
+const COUNTS_BY_KIND: (u32, u32) = (1, 42);
 /// For questions that an engine answers from memory.
 const QUICK: Duration = Duration::from_secs(30);
 /// How long the first answer may take before the engine is asked whether it is there, and how long that may take.
@@ -51,6 +53,7 @@ pub(super) struct Engine {
 #[derive(Clone, Copy, Debug)]
 struct Kind {
     podman: bool,
+    api: (u32, u32),
 }
 
 /// An order that an engine refused, with its reason.
@@ -214,6 +217,12 @@ impl Engine {
         self.kind.get().is_some_and(|kind| kind.podman)
     }
 
+    /// Whether what volumes take costs no more than looking at the volumes; known once the engine has answered. Podman
+    /// has always counted the quick way.
+    pub(super) fn counts_volumes_alone(&self) -> bool {
+        self.kind.get().is_some_and(|kind| kind.podman || kind.api >= COUNTS_BY_KIND)
+    }
+
     /// The oldest API that is known to work, as engines write versions.
     pub(super) fn oldest_api() -> String {
         format!("{}.{}", OLDEST_API.0, OLDEST_API.1)
@@ -349,7 +358,7 @@ async fn send(
         let said = response.headers().get("Api-Version").and_then(|value| value.to_str().ok());
         let Some(version) = said.and_then(parse_api) else { return Err(Unanswered::NotAnEngine(response.status())) };
         // Another request may have said the same meanwhile.
-        let _ = kind.set(Kind { podman: response.headers().contains_key("Libpod-Api-Version") });
+        let _ = kind.set(Kind { podman: response.headers().contains_key("Libpod-Api-Version"), api: version });
         // Said once: what this very request may have made can still be removed.
         if version < OLDEST_API {
             return Err(Unanswered::TooOld(said.unwrap_or_default().to_owned()));

@@ -107,7 +107,7 @@ impl Docker {
         let folder = info?.unwrap_or_default().docker_root_dir.unwrap_or_default();
         let is_local = matches!(self.engine.endpoint().address, Address::Unix(_)) && !folder.is_empty();
         let free = is_local.then(|| host::free_space(Path::new(&folder))).flatten();
-        Ok(DiskFacts { folder, free, volumes: volumes.ok() })
+        Ok(DiskFacts { folder, free, volumes: volumes.ok().flatten() })
     }
 
     /// The answer to a question, or that there is none, in a few seconds.

@@ -1,7 +1,6 @@
-//! What of ours nothing uses: told from two lists, sized by a third question, removed one by one.
+//! What of ours nothing uses: told from two lists, sized by questions for just that, removed one by one.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
 use agent_workspace_contract::WorkspaceStatus;
 use jiff::Timestamp;
@@ -15,9 +14,6 @@ use crate::backend::Workspace;
 use crate::backend::survey::{Cleared, Kind, Leaving, Reason, Sizes, Survey};
 use crate::error::Result;
 use crate::workspace::Prefix;
-
-/// How often an engine is asked again that counts for somebody else, a fifth of a second apart.
-const BUSY_TRIES: u32 = 75;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -42,20 +38,18 @@ struct Usage {
     size: Option<i64>,
 }
 
-/// What takes how much. Engines since API 1.52 say it under other keys.
+/// What volumes take. Engines since API 1.52 say it under another key.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 struct DiskUsage {
     volumes: Option<Vec<Volume>>,
-    containers: Option<Vec<Sized>>,
-    volume_usage: Option<Items<Volume>>,
-    container_usage: Option<Items<Sized>>,
+    volume_usage: Option<VolumeUsage>,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Items<T> {
-    items: Option<Vec<T>>,
+struct VolumeUsage {
+    items: Option<Vec<Volume>>,
 }
 
 /// What a container has written, beside its volumes and its image.
@@ -165,32 +159,41 @@ impl Docker {
         Ok(found.into_iter().filter_map(|volume| volume.into_leaving(&self.prefix)).collect())
     }
 
-    /// What containers and volumes take. Engines count it when they are asked.
-    pub(super) async fn taken(&self) -> Result<Sizes> {
-        Ok(self.disk_usage().await?.map(DiskUsage::sizes).unwrap_or_default())
+    /// What these containers have written, and what volumes take. Engines count it when they are asked, and on some
+    /// storage that means comparing a container with its image, file by file: nothing is asked for but what is shown.
+    pub(super) async fn taken(&self, of: &Survey) -> Result<Sizes> {
+        let (mut sizes, volumes) = tokio::try_join!(self.written(of), self.disk_usage())?;
+        sizes.extend(volumes.unwrap_or_default().sizes());
+        Ok(sizes)
     }
 
-    /// What the volumes of our workspaces take together.
-    pub(super) async fn taken_by_volumes(&self) -> Result<u64> {
-        let usage = self.disk_usage().await?.unwrap_or_default();
+    /// What the volumes of our workspaces take together; `None` where the engine cannot say that alone.
+    pub(super) async fn taken_by_volumes(&self) -> Result<Option<u64>> {
+        let Some(usage) = self.disk_usage().await? else { return Ok(None) };
         let ours = usage.all_volumes().filter(|volume| volume.workspace(&self.prefix).is_some());
-        Ok(ours.filter_map(Volume::size).sum())
+        Ok(Some(ours.filter_map(Volume::size).sum()))
     }
 
-    /// What takes how much. Some engines count for one client at a time and send others away.
+    /// What the containers of a survey have written.
+    async fn written(&self, of: &Survey) -> Result<Sizes> {
+        let containers = of.leavings.iter().filter(|leaving| leaving.kind == Kind::Container);
+        let ids = containers.map(|leaving| &leaving.id).chain(of.to_finish.iter().map(|workspace| &workspace.id));
+        let ids: Vec<_> = ids.collect();
+        if ids.is_empty() {
+            return Ok(Sizes::new());
+        }
+        let filters = encode(&json!({ "id": ids }).to_string());
+        let path = format!("/containers/json?all=1&size=1&filters={filters}");
+        let listed: Option<Vec<Sized>> = self.engine.get(&path, COUNT).await?;
+        Ok(listed.unwrap_or_default().iter().filter_map(Sized::size).collect())
+    }
+
+    /// What volumes take; `None` where the engine would count everything else too.
     async fn disk_usage(&self) -> Result<Option<DiskUsage>> {
-        let path = "/system/df?type=container&type=volume&verbose=true";
-        let mut tries = 0;
-        loop {
-            match self.engine.get(path, "ask what takes the space").await {
-                Err(error)
-                    if tries < BUSY_TRIES && error.causes().iter().any(|cause| cause.contains("already running")) =>
-                {
-                    tries += 1;
-                    tokio::time::sleep(Duration::from_millis(200)).await;
-                }
-                answer => return answer,
-            }
+        if self.engine.counts_volumes_alone() {
+            self.engine.get("/system/df?type=volume&verbose=true", COUNT).await
+        } else {
+            Ok(None)
         }
     }
 
@@ -231,6 +234,8 @@ impl Docker {
     }
 }
 
+const COUNT: &str = "ask what takes the space";
+
 fn doing(leaving: &Leaving) -> String {
     format!("remove the {} {}", leaving.kind.as_str(), leaving.name)
 }
@@ -247,20 +252,16 @@ impl DiskUsage {
         self.volumes.iter().chain(newer).flatten()
     }
 
-    fn all_containers(&self) -> impl Iterator<Item = &Sized> {
-        let newer = self.container_usage.iter().filter_map(|usage| usage.items.as_ref());
-        self.containers.iter().chain(newer).flatten()
-    }
-
     fn sizes(self) -> Sizes {
-        let volumes =
-            self.all_volumes().filter_map(|volume| Some(((Kind::Volume, volume.name.clone()), volume.size()?)));
-        let containers = self.all_containers().filter_map(|container| {
-            let name = container.names.as_ref()?.first()?.trim_start_matches('/').to_owned();
-            // An engine leaves a zero out.
-            Some(((Kind::Container, name), u64::try_from(container.written.unwrap_or(0)).ok()?))
-        });
-        volumes.chain(containers).collect()
+        self.all_volumes().filter_map(|volume| Some(((Kind::Volume, volume.name.clone()), volume.size()?))).collect()
+    }
+}
+
+impl Sized {
+    fn size(&self) -> Option<((Kind, String), u64)> {
+        let name = self.names.as_ref()?.first()?.trim_start_matches('/').to_owned();
+        // An engine leaves a zero out, and says -1 where it does not know.
+        Some(((Kind::Container, name), u64::try_from(self.written.unwrap_or(0)).ok()?))
     }
 }
 
@@ -351,18 +352,19 @@ mod tests {
     #[test]
     fn sizes_are_read_from_engines_of_either_kind() {
         let older = json!({
-            "Volumes": [{ "Name": "a", "UsageData": { "Size": 7, "RefCount": 0 } }, { "Name": "b", "UsageData": { "Size": -1 } }],
-            "Containers": [{ "Names": ["/c"], "SizeRw": 5 }, { "Names": ["/d"] }]
+            "Volumes": [{ "Name": "a", "UsageData": { "Size": 7, "RefCount": 0 } }, { "Name": "b", "UsageData": { "Size": -1 } }]
         });
         let newer = json!({
-            "VolumeUsage": { "Items": [{ "Name": "a", "UsageData": { "Size": 7 } }, { "Name": "b" }] },
-            "ContainerUsage": { "Items": [{ "Names": ["/c"], "SizeRw": 5 }, { "Names": ["/d"] }] }
+            "VolumeUsage": { "Items": [{ "Name": "a", "UsageData": { "Size": 7 } }, { "Name": "b" }] }
         });
         for json in [older, newer] {
             let sizes = serde_json::from_value::<DiskUsage>(json).unwrap().sizes();
-            let sizes: Vec<_> = sizes.iter().map(|((_, name), size)| (name.as_str(), *size)).collect();
-            assert_eq!(sizes, [("c", 5), ("d", 0), ("a", 7)]);
+            assert_eq!(sizes, Sizes::from([((Kind::Volume, "a".to_owned()), 7)]));
         }
         assert_eq!(serde_json::from_value::<DiskUsage>(json!({})).unwrap().sizes(), Sizes::new());
+        let listed = json!([{ "Names": ["/c"], "SizeRw": 5 }, { "Names": ["/d"] }, { "Names": ["/e"], "SizeRw": -1 }]);
+        let listed: Vec<Sized> = serde_json::from_value(listed).unwrap();
+        let sizes: Vec<_> = listed.iter().filter_map(Sized::size).collect();
+        assert_eq!(sizes, [("c", 5), ("d", 0)].map(|(name, size)| ((Kind::Container, name.to_owned()), size)));
     }
 }

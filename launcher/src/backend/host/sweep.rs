@@ -211,10 +211,9 @@ impl Folders {
     }
 
     /// What takes how much, of what may be taken away.
-    pub(super) async fn weigh(&self) -> Result<Sizes> {
-        let survey = self.look_around();
-        let unfinished = survey.to_finish.into_iter().map(|workspace| workspace.name);
-        let names: Vec<String> = survey.leavings.into_iter().map(|leaving| leaving.name).chain(unfinished).collect();
+    pub(super) async fn weigh(&self, of: &Survey) -> Result<Sizes> {
+        let unfinished = of.to_finish.iter().map(|workspace| &workspace.name);
+        let names: Vec<String> = of.leavings.iter().map(|leaving| &leaving.name).chain(unfinished).cloned().collect();
         let root = self.root().to_owned();
         let weigh = move || {
             let weighed = names.into_iter().map(|name| {

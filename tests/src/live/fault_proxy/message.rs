@@ -22,11 +22,12 @@ pub(super) struct Message {
 }
 
 impl Message {
-    /// Method and path.
+    /// Method and path; of the query only that a list is to say what things take, which is another question.
     pub(super) fn line(&self) -> String {
         let head = String::from_utf8_lossy(&self.head);
         let line = head.lines().next().unwrap_or_default();
-        line.split(['?', ' ']).take(2).collect::<Vec<_>>().join(" ")
+        let sized = if line.contains("&size=1") { "?size=1" } else { "" };
+        line.split(['?', ' ']).take(2).collect::<Vec<_>>().join(" ") + sized
     }
 
     /// What of an answer that goes wrong reaches the launcher.

@@ -8,7 +8,7 @@ use agent_workspace_tests::live::{Answer, FaultProxy, Image, Live, Wrong, note};
 use serde_json::Value;
 
 use super::cases::{ALL, BROKEN, Case, Ending, case};
-use super::world::{State, World};
+use super::world::{State, World, make};
 use super::{WORKERS, work};
 
 /// Not run as it stands: its folder is another one each time.
@@ -29,8 +29,7 @@ const RESCUE: Case = Case {
 /// A workspace with work that exists nowhere else.
 fn work_inside(live: &Live) {
     if World::of(live).containers.is_empty() {
-        live.json("rm w --force --if-exists").ok();
-        live.create_from(Image::Busybox, "--no-clone --name w").ok();
+        make(live, Image::Busybox, false);
         live.inside("w", "echo mine >/work/mine.txt");
     }
 }

@@ -1,6 +1,6 @@
 //! What the engine has of one test, and how it is brought into a state.
 
-use agent_workspace_tests::live::{Answer, FaultProxy, Image, Live, ask_engine};
+use agent_workspace_tests::live::{Answer, FaultProxy, Image, Live, ask_engine, network};
 use serde_json::Value;
 
 use State::{Absent, NeverStarted, Paused, Running, Stopped, Volumes};
@@ -30,6 +30,7 @@ pub(super) struct Container {
     name: String,
     id: String,
     image: String,
+    network: String,
     state: String,
 }
 
@@ -44,6 +45,7 @@ impl World {
             name: text(&container["Names"][0]).trim_start_matches('/').to_owned(),
             id: text(&container["Id"]),
             image: text(&container["Image"]),
+            network: text(&container["HostConfig"]["NetworkMode"]),
             state: text(&container["State"]),
         });
         let volumes = volumes["Volumes"].as_array().into_iter().flatten().map(|volume| text(&volume["Name"]));
@@ -89,12 +91,17 @@ impl World {
     }
 }
 
-/// Brings the workspace into a state, with nothing between the launcher and the engine.
-pub(super) fn bring(live: &Live, state: State) {
+/// Brings the workspace into a state, with nothing between the launcher and the engine. It is on the git server's
+/// network where something is to be cloned into it; else it is on none, which an engine makes much faster.
+pub(super) fn bring(live: &Live, state: State, clones: bool) {
     let world = World::of(live);
-    if world.is(live, state) && world.containers.iter().all(|container| state.is_from(&container.image)) {
+    let is_reached = |container: &Container| !clones || container.network == network();
+    if world.is(live, state)
+        && world.containers.iter().all(|container| state.is_from(&container.image) && is_reached(container))
+    {
         return;
     }
+    let create = |image| make(live, image, clones);
     match state {
         Absent => drop(live.json("rm w --force --if-exists").ok()),
         NeverStarted(image) => {
@@ -105,40 +112,38 @@ pub(super) fn bring(live: &Live, state: State) {
             Answer::to(&create).fails(7, "engine_unavailable");
         }
         Volumes(image) => {
-            live.json("rm w --force --if-exists").ok();
-            live.create_from(image, "--no-clone --name w").ok();
+            create(image);
             live.json("rm w --keep-volumes").ok();
         }
-        Paused(image) | Running(image) | Stopped(image) => set_going(live, &world, image, state),
+        Paused(image) | Running(image) | Stopped(image) => {
+            let found = world.containers.first().filter(|found| found.image == image.name() && is_reached(found));
+            match found.map(|container| container.state.as_str()) {
+                Some("running" | "exited") => {}
+                Some("paused") => order(live, "unpause"),
+                _ => create(image),
+            }
+            order(live, "start");
+            match state {
+                Stopped(_) => order(live, "stop"),
+                Paused(_) => order(live, "pause"),
+                _ => {}
+            }
+        }
     }
     let world = World::of(live);
     assert!(world.is(live, state), "it was to be {state:?}: {world:?}");
 }
 
-/// Makes a workspace from an image, unless it is there, and has the engine start, stop or pause it.
-fn set_going(live: &Live, world: &World, image: Image, state: State) {
-    let order = |order: &str| {
-        let (status, answer) = ask_engine("POST", &format!("/containers/{}/{order}", live.full("w")));
-        assert!([204, 304].contains(&status), "{order}: {answer}");
-    };
-    let found = world.containers.first().filter(|container| container.image == image.name());
-    let found = found.map(|container| container.state.as_str());
-    match found {
-        Some("running" | "exited") => {}
-        Some("paused") => order("unpause"),
-        _ => {
-            live.json("rm w --force --if-exists").ok();
-            live.create_from(image, "--no-clone --name w").ok();
-        }
-    }
-    match state {
-        Stopped(_) => order("stop"),
-        Paused(_) => {
-            order("start");
-            order("pause");
-        }
-        _ => order("start"),
-    }
+/// Makes a workspace from an image, in place of what there is.
+pub(super) fn make(live: &Live, image: Image, clones: bool) {
+    live.json("rm w --force --if-exists").ok();
+    let network = if clones { network() } else { "none".to_owned() };
+    live.json(&format!("create --no-clone --name w --image {} --network {network}", image.name())).ok();
+}
+
+fn order(live: &Live, order: &str) {
+    let (status, answer) = ask_engine("POST", &format!("/containers/{}/{order}", live.full("w")));
+    assert!([204, 304].contains(&status), "{order}: {answer}");
 }
 
 impl State {
