@@ -436,14 +436,17 @@ pub const HOST: &str = "host";
 /// The backends this launcher has, and the default first.
 pub const BACKENDS: [&str; 2] = [DOCKER, HOST];
 
-/// Which backend to use: the flag, then the environment, then docker.
+/// Which backend to use: the flag, then the environment, then the configuration, then docker.
 ///
 /// # Errors
-/// `unsupported` for a backend this launcher does not have.
+/// `unsupported` for a backend this launcher does not have, `config_invalid`.
 pub fn choose(flag: Option<&str>, host: &Host) -> Result<&'static str> {
     let asked = match flag {
         Some(flag) => Some(flag.to_owned()),
-        None => host.var(EnvVar::Backend)?,
+        None => match host.var(EnvVar::Backend)? {
+            Some(asked) => Some(asked),
+            None => host.config()?.defaults().backend,
+        },
     };
     let Some(asked) = asked else { return Ok(BACKENDS[0]) };
     BACKENDS.into_iter().find(|name| *name == asked).ok_or_else(|| {

@@ -6,6 +6,7 @@
 pub mod capabilities;
 pub mod complete;
 pub mod completion;
+pub mod config;
 pub mod create;
 pub mod describe;
 pub mod doctor;

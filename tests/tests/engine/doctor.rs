@@ -8,8 +8,19 @@ use serde_json::Value;
 
 use crate::{fails, failure, succeeds};
 
-const ALL: [&str; 10] =
-    ["launcher", "environment", "prefix", "address", "engine", "api_version", "image", "disk", "leftovers", "git"];
+const ALL: [&str; 11] = [
+    "launcher",
+    "environment",
+    "config",
+    "prefix",
+    "address",
+    "engine",
+    "api_version",
+    "image",
+    "disk",
+    "leftovers",
+    "git",
+];
 
 fn engine() -> Engine {
     let engine = Engine::start();
@@ -51,7 +62,7 @@ fn an_engine_that_is_not_there_fails_one_check_and_hides_none() {
     let document = failure(&launcher, 1, "unhealthy");
     assert_eq!(*document.at("/healthy"), false);
     let engine = ["ok", "failed", "skipped", "skipped", "skipped", "skipped"];
-    assert_eq!(statuses(&document), [&["ok"; 3][..], &engine[..], &["ok"]].concat());
+    assert_eq!(statuses(&document), [&["ok"; 4][..], &engine[..], &["ok"]].concat());
     assert_eq!(check(&document, "engine")["fix"], "unset DOCKER_HOST");
     assert_eq!(*document.at("/error/details/failed"), serde_json::json!(["engine"]));
     assert_eq!(*document.at("/error/hint"), "unset DOCKER_HOST");
