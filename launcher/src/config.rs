@@ -453,14 +453,11 @@ pub fn failure(path: &Path, problems: &[ConfigProblem]) -> Option<Error> {
     Some(invalid(path, first, more + 1).hint("mend it: agent-workspace config edit"))
 }
 
-/// Names of templates of a kind. The default is there always.
+/// Names of templates of a kind. The default is there always, and first.
 fn names(reading: &Reading, kind: &str) -> Vec<String> {
-    let mut names: Vec<String> =
-        reading.named.get(kind).map(|templates| templates.keys().cloned().collect()).unwrap_or_default();
-    if !names.iter().any(|name| name == DEFAULT) {
-        names.insert(0, DEFAULT.to_owned());
-    }
-    names
+    let written = reading.named.get(kind).into_iter().flat_map(BTreeMap::keys);
+    let others = written.filter(|name| *name != DEFAULT).cloned();
+    std::iter::once(DEFAULT.to_owned()).chain(others).collect()
 }
 
 /// What a table is while nobody sets anything.

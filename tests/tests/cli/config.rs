@@ -110,6 +110,21 @@ fn what_cannot_be_written_is_an_error_with_another_place_as_its_hint() {
     let document = launcher.run().expect(2).document();
     assert_eq!(document.error_code(), "config_invalid");
     assert!(document.text("/error/hint").contains("AGENT_WORKSPACE_CONFIG="));
+
+    // What is no file is replaced by nothing.
+    let pipe = home.at("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().expect("mkfifo is there").success());
+    let launcher = home.launcher("config init --force").json().env("AGENT_WORKSPACE_CONFIG", &pipe);
+    assert_eq!(launcher.run().expect(2).document().error_code(), "config_invalid");
+    assert!(!std::fs::metadata(&pipe).expect("it is there").is_file());
+}
+
+#[test]
+fn the_null_device_is_no_configuration_at_all() {
+    let home = Home::with(BROKEN);
+    let checked = home.launcher("config check").json().env("AGENT_WORKSPACE_CONFIG", "/dev/null").run().expect(0);
+    assert_eq!(*checked.document().at("/problems"), json!([]));
+    let _ = home.launcher("create o/r --plan").json().env("AGENT_WORKSPACE_CONFIG", "/dev/null").run().expect(0);
 }
 
 #[test]

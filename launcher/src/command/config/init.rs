@@ -55,6 +55,10 @@ pub fn run(request: Request) -> Result<ConfigInitReport> {
     if there && !force {
         return Err(exists(&path));
     }
+    // A device is nobody's to replace; /dev/null is a good name for no configuration.
+    if path.metadata().is_ok_and(|there| !there.is_file()) {
+        return Err(failed(&Io::other("it is no file")));
+    }
     if let Some(folder) = path.parent() {
         DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(|error| failed(&error))?;
     }

@@ -44,10 +44,9 @@ pub(super) fn of_variables(host: &Host) -> Check {
 
 /// The check of the configuration file.
 pub(super) fn of_config(host: &Host) -> Check {
-    let examined = match config::examine(host) {
-        Ok(examined) => examined,
-        // The check of the variables says it.
-        Err(_) => return check("config", CheckStatus::Skipped, "it is not known where it is".to_owned()),
+    let Ok(examined) = config::examine(host) else {
+        // The check of the variables says why.
+        return check("config", CheckStatus::Skipped, "it is not known where it is".to_owned());
     };
     let file = examined.read.as_ref().map(|file| file.display().to_string());
     let Some(file) = file else {
