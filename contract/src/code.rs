@@ -97,7 +97,7 @@ error_codes! {
     Unsupported = "unsupported", Unsupported, "this launcher or backend cannot do that";
     Usage = "usage", Usage, "the command line is wrong";
     VmBusy = "vm_busy", Conflict, "another command is at work on the VM";
-    VmExists = "vm_exists", Conflict, "a VM of this name is on another host, or this host is another VM";
+    VmExists = "vm_exists", Conflict, "a VM of this name is on another host or has another template, or this host is another VM";
     VmHostExists = "vm_host_exists", Conflict, "a VM host of this name is at another address";
     VmHostInUse = "vm_host_in_use", Conflict, "VMs are on the VM host, and --force was not given";
     VmHostNotFound = "vm_host_not_found", NotFound, "there is no VM host of this name";

@@ -134,7 +134,7 @@ fn what_is_wrong_in_the_environment_is_found_and_everything_else_is_still_looked
         let document = failure(&engine.launcher(["doctor"]).env(name, value), 1, "unhealthy");
         assert_eq!(check(&document, wrong)["status"], "failed");
         assert!(!check(&document, wrong)["fix"].is_null());
-        assert_eq!(statuses(&document).iter().filter(|status| **status == "ok").count(), 9, "{document:?}");
+        assert_eq!(statuses(&document).iter().filter(|status| **status == "ok").count(), 10, "{document:?}");
     }
     let launcher = Launcher::new(["doctor"]).env("DOCKER_CONTEXT", "nosuch");
     let document = failure(&launcher, 1, "unhealthy");
@@ -146,6 +146,6 @@ fn people_get_a_line_a_check_on_stdout_and_the_failure_on_stderr() {
     let ran = Launcher::new(["doctor"]).env("DOCKER_HOST", "unix:///nonexistent").run().expect(1);
     let lines: Vec<&str> = ran.stdout.lines().collect();
     assert_eq!(lines.len(), ALL.len(), "{}", ran.stdout);
-    assert!(lines[4].starts_with("failed   engine ") && lines[4].ends_with("(fix: unset DOCKER_HOST)"), "{}", lines[4]);
+    assert!(lines[5].starts_with("failed   engine ") && lines[5].ends_with("(fix: unset DOCKER_HOST)"), "{}", lines[5]);
     assert!(ran.stderr.starts_with("error: something does not work: engine\n"), "{}", ran.stderr);
 }
