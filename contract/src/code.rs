@@ -40,6 +40,8 @@ macro_rules! error_codes {
 error_codes! {
     CapabilityAbsent = "capability_absent", Failed, "this launcher does not have the capability or version asked for";
     CloneFailed = "clone_failed", Failed, "git could not clone the repository or check out the ref";
+    ConfigExists = "config_exists", Conflict, "there is a configuration already, and --force was not given";
+    ConfigInvalid = "config_invalid", Usage, "the configuration file cannot be read, or something in it is wrong";
     ContainerVanished = "container_vanished", Conflict, "the container was removed or stopped by something else in the middle";
     CredentialsFailed = "credentials_failed", Failed, "git credentials could not be kept in the workspace";
     DiskFull = "disk_full", Failed, "no space is left where the engine keeps its data";
@@ -85,6 +87,7 @@ error_codes! {
     SshAuthFailed = "ssh_auth_failed", Auth, "the SSH host refused every key that there is";
     StateFailed = "state_failed", Failed, "the state file cannot be read or written";
     StateTooNew = "state_too_new", Unsupported, "the state file was written by a newer launcher";
+    TemplateNotFound = "template_not_found", NotFound, "the configuration has no template of this name";
     Terminated = "terminated", Terminated, "SIGTERM or SIGHUP arrived; what had been made was taken back";
     Timeout = "timeout", Timeout, "the time given by --timeout ran out; what had been made was taken back";
     TunnelCliMissing = "tunnel_cli_missing", Unsupported, "the image has no VS Code CLI";
@@ -94,7 +97,7 @@ error_codes! {
     Unsupported = "unsupported", Unsupported, "this launcher or backend cannot do that";
     Usage = "usage", Usage, "the command line is wrong";
     VmBusy = "vm_busy", Conflict, "another command is at work on the VM";
-    VmExists = "vm_exists", Conflict, "a VM of this name is on another host, or this host is another VM";
+    VmExists = "vm_exists", Conflict, "a VM of this name is on another host or has another template, or this host is another VM";
     VmHostExists = "vm_host_exists", Conflict, "a VM host of this name is at another address";
     VmHostInUse = "vm_host_in_use", Conflict, "VMs are on the VM host, and --force was not given";
     VmHostNotFound = "vm_host_not_found", NotFound, "there is no VM host of this name";

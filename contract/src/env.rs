@@ -28,11 +28,15 @@ macro_rules! variables {
 }
 
 variables! {
-    AgentEnvImage = "AGENT_ENV_IMAGE", "image of new workspaces, after `--image`";
+    AgentEnvImage = "AGENT_ENV_IMAGE", "image of new workspaces, after `--image` and before the configuration file";
     CodexEnvImage = "CODEX_ENV_IMAGE", "the same, older name";
     WorkspacePrefix = "AGENT_WORKSPACE_PREFIX", "prefix of container names; default `agent-ws`";
     CodexWorkspacePrefix = "CODEX_WORKSPACE_PREFIX", "the same, older name";
-    Backend = "AGENT_WORKSPACE_BACKEND", "backend, after `--backend`; default `docker`";
+    Backend = "AGENT_WORKSPACE_BACKEND", "backend, after `--backend`; default is that of the configuration file, then `docker`";
+    Config = "AGENT_WORKSPACE_CONFIG", "the configuration file";
+    XdgConfigHome = "XDG_CONFIG_HOME", "the same with `/agent-workspace/config.toml` behind it, when that is not set; default `~/.config`";
+    Visual = "VISUAL", "the editor of `config edit`, with its arguments";
+    Editor = "EDITOR", "the same, used when `VISUAL` is not set";
     StateDir = "AGENT_WORKSPACE_STATE_DIR", "folder of what the launcher keeps on this machine: the workspaces of the backend `host`, and the file that remembers VMs";
     XdgStateHome = "XDG_STATE_HOME", "the same with `/agent-workspace` behind it, when that is not set; default `~/.local/state`";
     SecretsMount = "DEFAULT_SECRETS_MOUNT", "where `--secrets-dir` is mounted, after `--secrets-mount`; default `/home/agent/codex_secrets`";
@@ -46,5 +50,5 @@ variables! {
     DockerCertPath = "DOCKER_CERT_PATH", "folder of `ca.pem`, `cert.pem` and `key.pem` for TLS";
     SshAuthSock = "SSH_AUTH_SOCK", "socket of the SSH agent, unless `~/.ssh/config` names another";
     XdgRuntimeDir = "XDG_RUNTIME_DIR", "where the sockets of rootless engines are looked for";
-    Home = "HOME", "home of the docker client's configuration, of `~/.ssh` and of the state; never mounted into a workspace";
+    Home = "HOME", "home of the docker client's configuration, of `~/.ssh`, of the configuration and of the state; never mounted into a workspace";
 }

@@ -10,11 +10,12 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::Value;
 
 use crate::{
-    CapabilitiesReport, CompletionReport, CreateReport, DescribeReport, DoctorReport, ErrorCode, ErrorDocument,
-    Failure, FieldReport, HelpReport, ImageBuildReport, LifecycleReport, LsReport, ParseRepoReport, PlanReport,
-    PruneReport, RequiresReport, RmReport, SchemaReport, Success, SupportsReport, TunnelReport, VersionReport,
-    VmCreateReport, VmDeleteReport, VmDescribeReport, VmHostAddReport, VmHostListReport, VmHostRemoveReport,
-    VmLifecycleReport, VmListReport, VmReinitReport,
+    CapabilitiesReport, CompletionReport, ConfigCheckReport, ConfigEditReport, ConfigInitReport, ConfigSampleReport,
+    CreateReport, DescribeReport, DoctorReport, ErrorCode, ErrorDocument, Failure, FieldReport, HelpReport,
+    ImageBuildReport, LifecycleReport, LsReport, ParseRepoReport, PlanReport, PruneReport, RequiresReport, RmReport,
+    SchemaReport, Success, SupportsReport, TunnelReport, VersionReport, VmCreateReport, VmDeleteReport,
+    VmDescribeReport, VmHostAddReport, VmHostListReport, VmHostRemoveReport, VmLifecycleReport, VmListReport,
+    VmReinitReport,
 };
 
 /// Stands for an error code in schemas: a string of the closed list.
@@ -37,6 +38,10 @@ pub fn all() -> BTreeMap<&'static str, Value> {
     BTreeMap::from([
         ("capabilities", of::<CapabilitiesReport>("capabilities")),
         ("completion", of::<CompletionReport>("completion")),
+        ("config-check", reporting::<ConfigCheckReport>("config check")),
+        ("config-edit", reporting::<ConfigEditReport>("config edit")),
+        ("config-init", of::<ConfigInitReport>("config init")),
+        ("config-sample", of::<ConfigSampleReport>("config sample")),
         ("create", create()),
         ("describe", of::<DescribeReport>("describe")),
         ("doctor", reporting::<DoctorReport>("doctor")),

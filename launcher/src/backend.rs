@@ -48,6 +48,8 @@ pub struct Spec {
     pub name: String,
     /// The VM it is to be on, where one was named.
     pub vm: Option<String>,
+    /// The VM that the configuration has for those that name none.
+    pub default_vm: Option<String>,
     /// The mark of this call on everything it makes.
     pub create_id: String,
     /// What it runs.
@@ -460,20 +462,26 @@ pub fn asked(flag: Option<&str>, host: &Host) -> Result<Option<&'static str>> {
         Some(flag) => Some(flag.to_owned()),
         None => host.var(EnvVar::Backend)?,
     };
-    let Some(asked) = asked else { return Ok(None) };
-    let found = BACKENDS.into_iter().find(|name| *name == asked).ok_or_else(|| {
-        Error::new(ErrorCode::Unsupported, format!("this launcher has no backend {asked:?}"))
-            .hint(format!("use --backend {}", BACKENDS.join(" or ")))
-    });
-    found.map(Some)
+    asked.map(|asked| named(&asked)).transpose()
 }
 
-/// Which backend to use: the one that is asked for, else docker.
+/// The backend of a name.
+fn named(asked: &str) -> Result<&'static str> {
+    BACKENDS.into_iter().find(|name| *name == asked).ok_or_else(|| {
+        Error::new(ErrorCode::Unsupported, format!("this launcher has no backend {asked:?}"))
+            .hint(format!("use --backend {}", BACKENDS.join(" or ")))
+    })
+}
+
+/// Which backend to use: the one that is asked for, else the configuration's, else docker.
 ///
 /// # Errors
-/// `unsupported` for a backend this launcher does not have.
+/// `unsupported` for a backend this launcher does not have, `config_invalid`.
 pub fn choose(flag: Option<&str>, host: &Host) -> Result<&'static str> {
-    Ok(asked(flag, host)?.unwrap_or(BACKENDS[0]))
+    if let Some(asked) = asked(flag, host)? {
+        return Ok(asked);
+    }
+    host.config()?.defaults().backend.map_or(Ok(BACKENDS[0]), |default| named(&default))
 }
 
 /// Opens a backend that `choose` has chosen. Only that one costs anything.

@@ -63,6 +63,7 @@ fn present(capability: Capability) -> bool {
         | Capability::ParseRepoCommand
         | Capability::TransportOptionsV1
         | Capability::CompletionV1
+        | Capability::ConfigV1
         | Capability::VmHostV1
         | Capability::VmV1
         | Capability::SshHostKeysV1

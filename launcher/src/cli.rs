@@ -88,6 +88,9 @@ pub enum Verb {
     Complete(command::complete::Args),
     /// Print what completes command lines in a shell
     Completion(command::completion::Args),
+    /// What is meant when nothing is said, and templates
+    #[command(subcommand)]
+    Config(ConfigVerb),
     /// Create a workspace, or come back to it (also: up)
     Create(Box<command::create::Args>),
     /// Show one workspace and how to enter it
@@ -130,6 +133,19 @@ pub enum Verb {
     /// Machines that VMs are on
     #[command(subcommand)]
     VmHost(VmHostVerb),
+}
+
+/// What can be done with the configuration.
+#[derive(Debug, Subcommand)]
+pub enum ConfigVerb {
+    /// Look the configuration over, and say what it comes to
+    Check,
+    /// Open the configuration in your editor, and look it over afterwards
+    Edit,
+    /// Write a configuration in which nothing is set yet
+    Init(command::config::init::Args),
+    /// Print everything that a configuration may say
+    Sample,
 }
 
 /// What can be done with VMs.

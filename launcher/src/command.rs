@@ -6,6 +6,7 @@
 pub mod capabilities;
 pub mod complete;
 pub mod completion;
+pub mod config;
 pub mod create;
 pub mod describe;
 pub mod doctor;
@@ -71,7 +72,7 @@ impl Target {
     /// `invalid_name`, `invalid_environment`, `unsupported`.
     pub fn resolve(self, host: &Host) -> Result<WorkspaceName> {
         let Self { name, backend } = self;
-        backend::choose(backend.as_deref(), host)?;
+        backend::asked(backend.as_deref(), host)?;
         WorkspaceName::parse(&name, &prefix(host)?)
     }
 }

@@ -9,9 +9,11 @@ use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::io::{IsTerminal, Read};
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use agent_workspace_contract::{EnvVar, ErrorCode};
 
+use crate::config::Config;
 use crate::error::{Error, Result};
 
 /// The process as it was started.
@@ -23,6 +25,7 @@ pub struct Host {
     stdin_terminal: bool,
     stdout_terminal: bool,
     stderr_terminal: bool,
+    config: OnceLock<Result<Config>>,
     #[cfg(any(test, feature = "fuzzing"))]
     piped: Option<Vec<u8>>,
 }
@@ -38,6 +41,7 @@ impl Host {
             stdin_terminal: std::io::stdin().is_terminal(),
             stdout_terminal: std::io::stdout().is_terminal(),
             stderr_terminal: std::io::stderr().is_terminal(),
+            config: OnceLock::new(),
             #[cfg(any(test, feature = "fuzzing"))]
             piped: None,
         }
@@ -51,6 +55,7 @@ impl Host {
             env: env.into_iter().map(|(name, value)| (name.into(), value.into())).collect(),
             cwd: PathBuf::from("/somewhere"),
             piped: Some(Vec::new()),
+            config: OnceLock::from(Ok(Config::default())),
             ..Self::default()
         }
     }
@@ -61,6 +66,30 @@ impl Host {
     pub fn piped(mut self, bytes: &[u8]) -> Self {
         self.piped = Some(bytes.to_owned());
         self
+    }
+
+    /// The same with a configuration.
+    #[cfg(test)]
+    #[must_use]
+    pub fn configured(mut self, config: Result<Config>) -> Self {
+        self.config = OnceLock::from(config);
+        self
+    }
+
+    /// The same at a terminal.
+    #[cfg(test)]
+    #[must_use]
+    pub fn at_a_terminal(mut self) -> Self {
+        (self.stdin_terminal, self.stdout_terminal) = (true, true);
+        self
+    }
+
+    /// The configuration of whoever runs this. Read when it is asked for first; nothing is set where there is no file.
+    ///
+    /// # Errors
+    /// `config_invalid`, `invalid_environment`.
+    pub fn config(&self) -> Result<&Config> {
+        self.config.get_or_init(|| Config::of(self)).as_ref().map_err(Clone::clone)
     }
 
     /// The arguments, the program's own name first.

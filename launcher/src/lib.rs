@@ -7,6 +7,7 @@ pub mod capabilities;
 pub mod cli;
 pub mod command;
 pub mod completion;
+pub mod config;
 pub mod error;
 #[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]
@@ -32,7 +33,7 @@ use serde::Serialize;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::backend::Backend;
-use crate::cli::{Cli, ImageVerb, Verb, VmHostVerb, VmVerb};
+use crate::cli::{Cli, ConfigVerb, ImageVerb, Verb, VmHostVerb, VmVerb};
 use crate::command::App;
 use crate::command::vm::Fleet;
 use crate::completion::Named;
@@ -103,6 +104,7 @@ fn dispatch(host: &Host, output: &mut Output, verb: Verb, timeout: Option<Durati
             output.finish_as_text(&command::complete::run(&question, names))
         }
         Verb::Completion(args) => output.finish(Ok(command::completion::run(&args))),
+        Verb::Config(verb) => config(host, output, verb),
         Verb::Create(args) | Verb::Up(args) if args.plan_only() => {
             let backend = args.backend();
             let request = to_create(host, *args, json);
@@ -164,13 +166,38 @@ fn dispatch(host: &Host, output: &mut Output, verb: Verb, timeout: Option<Durati
     }
 }
 
+/// The verbs of `config`, which answer whatever is in it.
+fn config(host: &Host, output: &mut Output, verb: ConfigVerb) -> Exit {
+    use command::config;
+    let json = output.json();
+    match verb {
+        ConfigVerb::Check => {
+            output.set_command("config check");
+            output.finish(config::check::run(host))
+        }
+        ConfigVerb::Edit => {
+            output.set_command("config edit");
+            let request = config::edit::resolve(host, json).and_then(|request| Ok((request, runtime()?)));
+            output.finish(request.and_then(|(request, runtime)| runtime.block_on(config::edit::run(host, request))))
+        }
+        ConfigVerb::Init(args) => {
+            output.set_command("config init");
+            output.finish(args.resolve(host).and_then(config::init::run))
+        }
+        ConfigVerb::Sample => {
+            output.set_command("config sample");
+            output.finish(config::sample::run(host))
+        }
+    }
+}
+
 /// The verbs of `vm`.
 fn vm(host: &Host, output: &mut Output, verb: VmVerb, timeout: Option<Duration>) -> Exit {
     use command::vm;
     match verb {
         VmVerb::Create(args) => {
             output.set_command("vm create");
-            fleet(host, output, timeout, args.resolve(), vm::create::run)
+            fleet(host, output, timeout, args.resolve(host), vm::create::run)
         }
         VmVerb::Delete(args) => {
             output.set_command("vm delete");

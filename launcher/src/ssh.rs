@@ -23,11 +23,11 @@ pub(crate) use machine::transport;
 pub(crate) use quoting::join;
 pub use target::RemoteTarget;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::host::Host;
 
 /// What of this process SSH needs: who we are, where our files are, and which programs there are.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Client {
     /// Where `~` is.
     home: PathBuf,
@@ -37,6 +37,10 @@ pub struct Client {
     agent: Option<String>,
     /// The system's `ssh`, which knows how to read its own configuration.
     program: Option<PathBuf>,
+    /// A key that is tried after those that SSH is configured with.
+    key: Option<PathBuf>,
+    /// Why it is not known which.
+    key_unknown: Option<Error>,
 }
 
 impl Client {
@@ -50,6 +54,21 @@ impl Client {
             user: host.user_name(),
             agent: host.var(EnvVar::SshAuthSock)?,
             program: host.program("ssh"),
+            key: None,
+            key_unknown: None,
         })
+    }
+
+    /// The same for VMs and the machines they are on, with the key that the configuration has for them. One that cannot
+    /// be read is an error for who connects, and for nobody else.
+    ///
+    /// # Errors
+    /// `invalid_environment`.
+    pub fn of_vms(host: &Host) -> Result<Self> {
+        let (key, key_unknown) = match host.config() {
+            Ok(config) => (config.operator().ssh_private_key, None),
+            Err(error) => (None, Some(error)),
+        };
+        Ok(Self { key, key_unknown, ..Self::of(host)? })
     }
 }

@@ -79,7 +79,7 @@ pub fn check_free(flag: Option<&str>, host: &Host, name: &WorkspaceName) -> Resu
         state => state?,
     };
     let Some(state) = state else { return Ok(()) };
-    let chosen = asked.unwrap_or(BACKENDS[0]);
+    let chosen = choose(flag, host)?;
     for (backend, knows) in KEEPERS.into_iter().filter(|(backend, _)| *backend != chosen) {
         if knows(&state, name).or_else(unless_asked)? == Known::Workspace {
             let name = name.canonical();

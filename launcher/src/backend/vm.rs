@@ -62,7 +62,7 @@ impl Vms {
     pub fn open(host: &Host, prefix: Prefix) -> Result<Self> {
         Ok(Self {
             store: Store::of(host)?,
-            client: ssh::Client::of(host)?,
+            client: ssh::Client::of_vms(host)?,
             prefix,
             links: Mutex::default(),
             makings: Mutex::default(),
@@ -417,8 +417,8 @@ impl Backend for Vms {
         Ok(Vec::new())
     }
 
-    async fn sizes(&self) -> Result<Sizes> {
-        self.weigh().await
+    async fn sizes(&self, of: &Survey) -> Result<Sizes> {
+        self.weigh(of).await
     }
 
     async fn holds(&self, workspace: &Workspace, path: &str) -> Result<bool> {

@@ -77,6 +77,7 @@ impl Args {
                     format!("agent-workspace {VERSION}, which writes documents of schema version {SCHEMA_VERSION}"),
                 ),
                 environment::of_variables(host),
+                environment::of_config(host),
                 prefix_check,
             ],
             after: vec![environment::git(host, backend == backend::HOST)],

@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use agent_workspace_contract::{ErrorCode, Problem, Transport, VmPhase, VmRow, VmStatus};
 
+use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::host::Host;
 use crate::output::Progress;
@@ -33,6 +34,8 @@ pub struct Fleet {
     pub client: ssh::Client,
     /// What is remembered.
     pub store: Store,
+    /// What is meant when nothing is said, or why that is not known.
+    config: Result<Config>,
     /// Where progress is told.
     pub progress: Progress,
     /// What to take back when the command fails or is interrupted.
@@ -74,12 +77,21 @@ impl Fleet {
     /// `invalid_environment`.
     pub fn of(host: &Host, progress: Progress, timeout: Option<Duration>) -> Result<Self> {
         Ok(Self {
-            client: ssh::Client::of(host)?,
+            client: ssh::Client::of_vms(host)?,
             store: Store::of(host)?,
+            config: host.config().cloned(),
             progress,
             undo: Undo::default(),
             phases: Phases::new(timeout),
         })
+    }
+
+    /// What is meant when nothing is said, for who needs it.
+    ///
+    /// # Errors
+    /// `config_invalid`, `invalid_environment`.
+    pub fn config(&self) -> Result<&Config> {
+        self.config.as_ref().map_err(Clone::clone)
     }
 
     /// What is remembered of a VM, for looking alone.
@@ -116,6 +128,7 @@ impl Fleet {
             platform: vm.platform.clone(),
             host: vm.host.clone(),
             vm_host: vm.vm_host.clone(),
+            template: vm.template.clone(),
             provisioning: vm.provisioning,
             initialization: vm.initialization,
             status: None,
@@ -149,6 +162,19 @@ impl Fleet {
             _ => problem("cut_off", format!("making VM {name} was cut off"), format!("{}; {delete}", again(vm))),
         }
     }
+}
+
+/// The flag of commands that prepare a VM.
+#[derive(clap::Args, Debug)]
+pub struct Template {
+    /// Template of the configuration; by default the one it has, or the one named default
+    #[arg(long, value_name = "TEMPLATE")]
+    pub template: Option<String>,
+}
+
+/// A template as it is remembered: the default needs no name.
+fn remembered(template: &str) -> Option<&str> {
+    (template != "default").then_some(template)
 }
 
 /// A VM whose state was asked for.

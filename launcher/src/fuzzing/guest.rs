@@ -162,7 +162,7 @@ pub(super) fn reports(bytes: &[u8]) {
         wait(joined::join(&machine, "0123456789abcdef")).err(),
         wait(joined::leave(&machine, "0123456789abcdef")).err(),
         wait(vm::take_in(&machine, "0123456789abcdef")).err(),
-        wait(vm::initialize(&machine, |_, _| {})).err(),
+        wait(vm::initialize(&machine, &[], |_, _| {})).err(),
         wait(vm::live(&machine)).err(),
     ];
     ended.into_iter().flatten().for_each(|error| check_words(&error));

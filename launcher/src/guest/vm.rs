@@ -29,9 +29,12 @@ struct Step {
     args: &'static [&'static str],
 }
 
+/// The step that templates add to.
+const PACKAGES: &str = "packages";
+
 const STEPS: [Step; 3] = [
     Step {
-        name: "packages",
+        name: PACKAGES,
         does: "make sure of the packages",
         script: include_str!("scripts/vm_packages.sh"),
         args: &["acl", "ca-certificates", "curl", "git", "tmux", "zstd"],
@@ -123,15 +126,22 @@ fn suitable(said: &str) -> Result<(String, String, String)> {
     Ok((home, os, architecture))
 }
 
-/// Prepares a machine, step by step; each is told to `begun` before it begins.
+/// Prepares a machine, step by step; each is told to `begun` before it begins. `packages` are wanted beside those that
+/// every VM has; their names have been looked at.
 ///
 /// # Errors
 /// `guest_failed` with the step that failed, or the machine's own.
-pub async fn initialize(machine: &dyn Machine, mut begun: impl FnMut(&str, &str)) -> Result<Vec<VmStep>> {
+pub async fn initialize(
+    machine: &dyn Machine,
+    packages: &[String],
+    mut begun: impl FnMut(&str, &str),
+) -> Result<Vec<VmStep>> {
     let mut steps = Vec::new();
     for Step { name, does, script, args } in &STEPS {
         begun(name, does);
-        let command = Command::script(script, args).run_by(Who::Root);
+        let more = packages.iter().filter(|_| *name == PACKAGES).map(String::as_str);
+        let args: Vec<&str> = args.iter().copied().chain(more).collect();
+        let command = Command::script(script, &args).run_by(Who::Root);
         let output = machine.run(command, &mut |_| {}).await?;
         let said = whole(&output, does).map_err(|error| error.detail("step", *name))?;
         steps.push(VmStep { step: (*name).to_owned(), changed: reported(said, "changed") == Some("yes") });

@@ -64,8 +64,11 @@ impl Connection {
     ///
     /// # Errors
     /// `host_unreachable`, `host_key_unknown`, `host_key_changed`, `ssh_auth_failed`, and those of reading the
-    /// settings.
+    /// settings and the configuration.
     pub async fn open(client: &Client, target: &RemoteTarget, accept_new: bool) -> Result<Arc<Self>> {
+        if let Some(error) = &client.key_unknown {
+            return Err(error.clone());
+        }
         Self::through(client, target, accept_new, None, LONGEST_WAY).await.map(Arc::new)
     }
 

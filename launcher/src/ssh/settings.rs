@@ -66,7 +66,7 @@ impl Settings {
     /// `invalid_environment` when `ssh` cannot read its configuration or we cannot, `invalid_host` for a jump host that
     /// is none.
     pub(super) async fn of(client: &Client, target: &RemoteTarget) -> Result<Self> {
-        let Some(program) = &client.program else { return Ok(Self::without_ssh(client, target)) };
+        let Some(program) = &client.program else { return Ok(Self::without_ssh(client, target).with_key(client)) };
         let mut command = tokio::process::Command::new(program);
         command.arg("-G").args(target.words()).stdin(Stdio::null()).kill_on_drop(true);
         // `Match exec` runs what somebody's configuration says.
@@ -83,7 +83,14 @@ impl Settings {
         if !output.status.success() {
             return Err(failed(String::from_utf8_lossy(&output.stderr).trim().to_owned()));
         }
-        Self::read(client, target, &String::from_utf8_lossy(&output.stdout))
+        Ok(Self::read(client, target, &String::from_utf8_lossy(&output.stdout))?.with_key(client))
+    }
+
+    /// The same with the key that VMs are tried with too, after those that SSH is configured with.
+    fn with_key(mut self, client: &Client) -> Self {
+        let more = client.key.iter().filter(|key| !self.identity_files.contains(key)).cloned().collect::<Vec<_>>();
+        self.identity_files.extend(more);
+        self
     }
 
     /// What `ssh` does where nothing is configured.
@@ -282,6 +289,16 @@ mod tests {
         assert_eq!(settings.jumps.iter().map(ToString::to_string).collect::<Vec<_>>(), ["a@one:2200", "two"]);
         assert_eq!(settings.connect_limit, Duration::from_secs(3));
         assert_eq!(settings.known_as(), "[vm.example.org]:2222");
+    }
+
+    #[test]
+    fn the_key_of_the_configuration_comes_after_those_of_ssh_and_once() {
+        let with = |key: &str| {
+            let client = Client { key: Some(key.into()), ..client() };
+            read("identityfile /keys/a\nidentityfile /keys/b\n").with_key(&client).identity_files
+        };
+        assert_eq!(with("/keys/c"), [PathBuf::from("/keys/a"), "/keys/b".into(), "/keys/c".into()]);
+        assert_eq!(with("/keys/a"), [PathBuf::from("/keys/a"), "/keys/b".into()]);
     }
 
     #[test]

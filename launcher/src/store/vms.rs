@@ -17,6 +17,8 @@ pub struct VmRecord {
     pub host: String,
     /// The VM host it is on.
     pub vm_host: Option<String>,
+    /// The template that it is prepared by; `None` for the default.
+    pub template: Option<String>,
     /// Whether the machine is there.
     pub provisioning: VmPhase,
     /// Whether it is prepared.
@@ -61,7 +63,7 @@ pub enum Part {
 
 impl VmRecord {
     const COLUMNS: &str = "name, platform, host, vm_host, provisioning, initialization, admin_user, admin_home, os, \
-                           architecture, created_at, last_seen_at";
+                           architecture, created_at, last_seen_at, template";
 
     fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
         Ok(Self {
@@ -77,6 +79,7 @@ impl VmRecord {
             architecture: row.get(9)?,
             created_at: row.get(10)?,
             last_seen_at: row.get(11)?,
+            template: row.get(12)?,
         })
     }
 }
@@ -140,6 +143,15 @@ impl Records {
             transaction.execute(text, params![name, platform, host, vm_host, now()])?;
             Ok(true)
         })
+    }
+
+    /// Writes down which template a VM is prepared by from now on; the default without a name.
+    ///
+    /// # Errors
+    /// `state_failed`.
+    pub fn set_vm_template(&mut self, vm: &str, template: Option<&str>) -> Result<()> {
+        let done = self.connection.execute("UPDATE vms SET template = ?2 WHERE name = ?1", params![vm, template]);
+        done.map(drop).map_err(|error| self.failed(&error))
     }
 
     /// Writes down how far a part of making a VM is, and that it came to that.
@@ -245,6 +257,11 @@ mod tests {
         let mut records = store.write().unwrap();
         assert_eq!(records.vm("a").unwrap().unwrap().provisioning, VmPhase::InProgress);
         records.provisioned("a", &facts("m")).unwrap();
+        assert_eq!(records.vm("a").unwrap().unwrap().template, None);
+        for template in [Some("big"), None] {
+            records.set_vm_template("a", template).unwrap();
+            assert_eq!(records.vm("a").unwrap().unwrap().template.as_deref(), template);
+        }
         records.set_phase("a", Part::Initialization, VmPhase::Failed, Some("no space")).unwrap();
         let events: Vec<_> = records.events("a").unwrap().into_iter().map(|event| event.event).collect();
         assert_eq!(events, ["initialization_failed", "provisioning_complete", "provisioning_started"]);

@@ -27,6 +27,14 @@ fn on(set_up: impl FnOnce(&Engine), args: &[&str]) -> Ran {
     engine.json(args.iter().copied())
 }
 
+/// A command with a configuration.
+fn configured(text: &str, args: &[&str]) -> Ran {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("config.toml");
+    std::fs::write(&file, text).expect("a file");
+    Launcher::new(args.iter().copied()).json().env("AGENT_WORKSPACE_CONFIG", file).run()
+}
+
 /// A command that needs no engine.
 fn alone(args: &[&str]) -> Ran {
     Launcher::new(args.iter().copied()).json().run()
@@ -82,6 +90,8 @@ fn provoked(code: ErrorCode) -> Option<Ran> {
         | ErrorCode::VmUnsuitable => return None,
         ErrorCode::CapabilityAbsent => alone(&["--supports", "nosuch"]),
         ErrorCode::CloneFailed => clone(128, "fatal: early EOF"),
+        ErrorCode::ConfigExists => configured("", &["config", "init"]),
+        ErrorCode::ConfigInvalid => configured("a = 1", &["ls"]),
         ErrorCode::ContainerVanished => {
             let stopped = Fault::refusal(409, "container abc is not running");
             on(|engine| engine.goes_wrong(When::first("POST", "/exec"), stopped), &CREATE)
@@ -165,6 +175,7 @@ fn provoked(code: ErrorCode) -> Option<Ran> {
             };
             remembering(newer, &["vm", "list"])
         }
+        ErrorCode::TemplateNotFound => configured("", &["create", "o/r", "--template", "nosuch"]),
         ErrorCode::Terminated => signalled("TERM"),
         ErrorCode::Timeout => {
             on(|engine| engine.goes_wrong(When::From(1), Fault::silence()), &["ls", "--timeout", "100ms"])

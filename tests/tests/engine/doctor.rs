@@ -8,8 +8,19 @@ use serde_json::Value;
 
 use crate::{fails, failure, succeeds};
 
-const ALL: [&str; 10] =
-    ["launcher", "environment", "prefix", "address", "engine", "api_version", "image", "disk", "leftovers", "git"];
+const ALL: [&str; 11] = [
+    "launcher",
+    "environment",
+    "config",
+    "prefix",
+    "address",
+    "engine",
+    "api_version",
+    "image",
+    "disk",
+    "leftovers",
+    "git",
+];
 
 fn engine() -> Engine {
     let engine = Engine::start();
@@ -52,7 +63,7 @@ fn an_engine_that_is_not_there_fails_one_check_and_hides_none() {
     let document = failure(&launcher, 1, "unhealthy");
     assert_eq!(*document.at("/healthy"), false);
     let engine = ["ok", "failed", "skipped", "skipped", "skipped", "skipped"];
-    assert_eq!(statuses(&document), [&["ok"; 3][..], &engine[..], &["ok"]].concat());
+    assert_eq!(statuses(&document), [&["ok"; 4][..], &engine[..], &["ok"]].concat());
     assert_eq!(check(&document, "engine")["fix"], "unset DOCKER_HOST");
     assert_eq!(*document.at("/error/details/failed"), serde_json::json!(["engine"]));
     assert_eq!(*document.at("/error/hint"), "unset DOCKER_HOST");
@@ -134,7 +145,7 @@ fn what_is_wrong_in_the_environment_is_found_and_everything_else_is_still_looked
         let document = failure(&engine.launcher(["doctor"]).env(name, value), 1, "unhealthy");
         assert_eq!(check(&document, wrong)["status"], "failed");
         assert!(!check(&document, wrong)["fix"].is_null());
-        assert_eq!(statuses(&document).iter().filter(|status| **status == "ok").count(), 9, "{document:?}");
+        assert_eq!(statuses(&document).iter().filter(|status| **status == "ok").count(), 10, "{document:?}");
     }
     let launcher = Launcher::new(["doctor"]).env("DOCKER_CONTEXT", "nosuch");
     let document = failure(&launcher, 1, "unhealthy");
@@ -146,6 +157,6 @@ fn people_get_a_line_a_check_on_stdout_and_the_failure_on_stderr() {
     let ran = Launcher::new(["doctor"]).env("DOCKER_HOST", "unix:///nonexistent").run().expect(1);
     let lines: Vec<&str> = ran.stdout.lines().collect();
     assert_eq!(lines.len(), ALL.len(), "{}", ran.stdout);
-    assert!(lines[4].starts_with("failed   engine ") && lines[4].ends_with("(fix: unset DOCKER_HOST)"), "{}", lines[4]);
+    assert!(lines[5].starts_with("failed   engine ") && lines[5].ends_with("(fix: unset DOCKER_HOST)"), "{}", lines[5]);
     assert!(ran.stderr.starts_with("error: something does not work: engine\n"), "{}", ran.stderr);
 }

@@ -282,3 +282,41 @@ fn a_create_that_is_killed_leaves_a_row_that_says_so_and_one_that_is_asked_to_en
     assert_eq!(ended.at("/error/details/undone/0"), "the record of VM dev");
     assert_eq!(ok(&machines, "vm list").at("/vms").as_array().map(Vec::len), Some(0));
 }
+
+#[test]
+#[ignore = "drives a real engine: run ./dev test"]
+fn a_vm_is_prepared_by_its_template_as_that_is_then() {
+    let machines = Machines::new();
+    let machine = machines.start("dev");
+    let config = machines.folder().join("config.toml");
+    let says = |apt: &str| {
+        let text = format!("[vm_templates.base]\napt = [\"{apt}\"]\n[vm_templates.big]\ninherits = [\"base\"]\n");
+        std::fs::write(&config, text).expect("a file");
+    };
+    let run = |line: &str| machines.launcher(line).env("AGENT_WORKSPACE_CONFIG", &config).run();
+    says("no-such-package-anywhere");
+    let create = format!("vm create dev --host {} --accept-new-host-key", machine.address);
+    let absent = run(&format!("{create} --template nosuch")).expect(3).document();
+    assert_eq!(absent.error_code(), "template_not_found");
+    assert_eq!(run("vm list").expect(0).document().at("/vms"), &json!([]), "and nothing is left of that");
+    let failed = run(&format!("{create} --template big")).expect(1).document();
+    assert_eq!((failed.error_code(), failed.text("/error/details/step")), ("guest_failed", "packages"));
+    assert_eq!(run("vm describe dev").expect(0).document().text("/vm/template"), "big");
+
+    // What is in it now is what counts, and it need not be said again.
+    says("bash");
+    let mended = run("vm reinit dev").expect(0).document();
+    assert_eq!((mended.text("/vm/template"), mended.at("/changed")), ("big", &true.into()));
+    assert_eq!(run(&create).expect(0).document().at("/created"), false);
+    let other = run(&format!("{create} --template default")).expect(4).document();
+    assert!(other.text("/error/hint").contains("vm reinit dev --template default"), "{other:?}");
+    assert_eq!(
+        run("vm reinit dev --template default").expect(0).document().at("/vm/template"),
+        &serde_json::Value::Null
+    );
+
+    run("vm reinit dev --template base").expect(0).document();
+    std::fs::write(&config, "").expect("a file");
+    let gone = run("vm reinit dev").expect(3).document();
+    assert_eq!(gone.error_code(), "template_not_found");
+}

@@ -140,6 +140,7 @@ pub(super) mod tests {
     pub(in super::super) fn spec() -> Spec {
         Spec {
             vm: None,
+            default_vm: None,
             name: "agent-ws-demo".to_owned(),
             create_id: "0123".to_owned(),
             image: ImageRef::parse("debian:bookworm-slim").unwrap(),

@@ -199,7 +199,7 @@ impl Vms {
     /// The VM that a new workspace is to be on: the one that was said, where the one of its name is, or the only one.
     fn choose(&self, spec: &Spec, there: Option<&WorkspaceRecord>) -> Result<VmRecord> {
         let vms = self.vms()?;
-        let named = spec.vm.as_ref().or(there.map(|row| &row.vm));
+        let named = spec.vm.as_ref().or(there.map(|row| &row.vm)).or(spec.default_vm.as_ref());
         if let Some(name) = named {
             let vm = vms.into_iter().find(|vm| vm.name == *name).ok_or_else(|| super::no_vm(name))?;
             return if is_usable(&vm) { Ok(vm) } else { Err(not_usable(&vm)) };

@@ -246,12 +246,12 @@ impl Vms {
     }
 
     /// What takes how much, of what may be taken away.
-    pub(super) async fn weigh(&self) -> Result<Sizes> {
-        let survey = self.look_around().await?;
+    pub(super) async fn weigh(&self, of: &Survey) -> Result<Sizes> {
         let rows = self.rows()?;
         let mut by_vm: BTreeMap<String, Vec<(String, String)>> = BTreeMap::new();
-        let unfinished = survey.to_finish.iter().map(|workspace| (workspace.name.clone(), workspace.name.clone()));
-        let all = survey.leavings.into_iter().map(|leaving| (leaving.id, leaving.name)).chain(unfinished);
+        let unfinished = of.to_finish.iter().map(|workspace| (workspace.name.clone(), workspace.name.clone()));
+        let leavings = of.leavings.iter().map(|leaving| (leaving.id.clone(), leaving.name.clone()));
+        let all = leavings.chain(unfinished);
         for (id, name) in all {
             if let Some((vm, folder)) = id.split_once('/') {
                 by_vm.entry(vm.to_owned()).or_default().push((format!("{WORKSPACES}/{folder}"), name));

@@ -55,6 +55,9 @@ pub struct Args {
     /// The VM it is to be on; says --backend vm too
     #[arg(long, value_name = "VM")]
     vm: Option<String>,
+    /// Template of the configuration; by default the one named default
+    #[arg(long, value_name = "TEMPLATE")]
+    template: Option<String>,
 
     /// Branch, tag or commit to check out
     #[arg(long = "ref", value_name = "REF", allow_hyphen_values = true, help_heading = "Clone")]
@@ -193,6 +196,7 @@ impl Args {
             plan: _,
             backend,
             vm,
+            template,
             git_ref,
             dir,
             host: git_host,
@@ -220,6 +224,7 @@ impl Args {
         let place = (secrets_mount.is_some(), secrets_readonly);
         check_secrets(secrets_dir.is_some(), place, no_secrets, codex_profile.is_some())?;
         let codex_profile = codex_profile.map(|profile| Profile::parse(&profile)).transpose()?;
+        let (repo, git_ref) = from_template(repo, git_ref, template.as_deref(), no_clone, host)?;
         if repo.is_none() && !no_clone {
             return Err(usage("create needs a repository, or --no-clone")
                 .hint("agent-workspace create OWNER/REPO, or: agent-workspace create --no-clone --name NAME"));
@@ -319,6 +324,7 @@ impl Args {
         let spec = Spec {
             name: name.canonical().to_owned(),
             vm: vm.map(|vm| vm.as_str().to_owned()),
+            default_vm: if on_vm { host.config()?.defaults().vm } else { None },
             create_id: String::new(),
             default_image: image.is_none(),
             image: image.unwrap_or_else(ImageRef::default_agent_image),
@@ -368,6 +374,26 @@ impl Args {
             tunnel,
         })
     }
+}
+
+/// The repository and what of it is checked out, from the template where none is named.
+fn from_template(
+    repo: Option<String>,
+    git_ref: Option<String>,
+    template: Option<&str>,
+    no_clone: bool,
+    host: &Host,
+) -> Result<(Option<String>, Option<String>)> {
+    // One that is not named has a say only where nothing else has.
+    if template.is_none() && (repo.is_some() || no_clone) {
+        return Ok((repo, git_ref));
+    }
+    let template = host.config()?.workspace_template(template)?;
+    if repo.is_some() {
+        return Ok((repo, git_ref));
+    }
+    // What is not cloned has nothing checked out.
+    Ok((template.repo, git_ref.or(template.git_ref.filter(|_| !no_clone))))
 }
 
 /// The rules between the flags of credentials. `place` is whether `--secrets-mount` and `--secrets-readonly` were given.
@@ -477,16 +503,19 @@ pub(in crate::command) fn clone_path(repo: &RepoSpec) -> String {
     format!("{WORK}/{}", repo.slug())
 }
 
-/// The image that is asked for, or that the environment names.
+/// The image that is asked for, or that the environment or the configuration names.
 ///
 /// # Errors
-/// `invalid_image`, `invalid_environment`.
+/// `invalid_image`, `invalid_environment`, `config_invalid`.
 pub(in crate::command) fn resolve_image(flag: Option<String>, host: &Host) -> Result<Option<ImageRef>> {
     let named = match flag {
         Some(image) => Some(image),
         None => match host.var_not_empty(EnvVar::AgentEnvImage)? {
             Some(image) => Some(image),
-            None => host.var_not_empty(EnvVar::CodexEnvImage)?,
+            None => match host.var_not_empty(EnvVar::CodexEnvImage)? {
+                Some(image) => Some(image),
+                None => host.config()?.defaults().image,
+            },
         },
     };
     named.map(|image| ImageRef::parse(&image)).transpose()

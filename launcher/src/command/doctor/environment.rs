@@ -2,9 +2,10 @@
 
 use agent_workspace_contract::{Check, CheckStatus, EnvVar, ErrorCode};
 
-use super::check;
+use super::{check, with_fix};
 use crate::backend::{self, HOME, WORK};
 use crate::command::prefix;
+use crate::config;
 use crate::error::{Error, Result};
 use crate::host::Host;
 use crate::workspace::repo_spec::Host as GitHost;
@@ -39,6 +40,26 @@ pub(super) fn of_variables(host: &Host) -> Check {
     let (messages, fixes): (Vec<_>, Vec<_>) =
         problems.into_iter().map(|Problem { message, fix }| (message, fix)).unzip();
     Check { fix: Some(fixes.join("; ")), ..check("environment", CheckStatus::Failed, messages.join("; ")) }
+}
+
+/// The check of the configuration file.
+pub(super) fn of_config(host: &Host) -> Check {
+    let Ok(examined) = config::examine(host) else {
+        // The check of the variables says why.
+        return check("config", CheckStatus::Skipped, "it is not known where it is".to_owned());
+    };
+    let file = examined.read.as_ref().map(|file| file.display().to_string());
+    let Some(file) = file else {
+        let message = format!("there is none in {}, and none is needed", examined.path.display());
+        return check("config", CheckStatus::Ok, message);
+    };
+    if let Some(error) = config::failure(&examined.path, &examined.problems) {
+        return with_fix("config", CheckStatus::Failed, error.message().to_owned(), "agent-workspace config edit");
+    }
+    match examined.problems.as_slice() {
+        [] => check("config", CheckStatus::Ok, format!("{file} is right")),
+        [first, ..] => with_fix("config", CheckStatus::Warning, first.message.clone(), "agent-workspace config check"),
+    }
 }
 
 /// What names begin with, and the check of it; the built-in prefix where what is set is none.
@@ -106,6 +127,7 @@ fn usable(variable: EnvVar, host: &Host) -> Result<()> {
             wrong("the token holds a line end or control character".to_owned())
         }
         EnvVar::StateDir => host.state_folder().map(drop),
+        EnvVar::Config => config::ours(host).map(drop),
         EnvVar::GhToken
         | EnvVar::GithubToken
         | EnvVar::WorkspacePrefix
@@ -118,6 +140,9 @@ fn usable(variable: EnvVar, host: &Host) -> Result<()> {
         | EnvVar::DockerCertPath
         | EnvVar::XdgRuntimeDir
         | EnvVar::XdgStateHome
+        | EnvVar::XdgConfigHome
+        | EnvVar::Visual
+        | EnvVar::Editor
         | EnvVar::SshAuthSock
         | EnvVar::Home => Ok(()),
     }
@@ -129,6 +154,7 @@ fn newer_name(variable: EnvVar) -> Option<EnvVar> {
         EnvVar::CodexEnvImage => Some(EnvVar::AgentEnvImage),
         EnvVar::CodexWorkspacePrefix => Some(EnvVar::WorkspacePrefix),
         EnvVar::GithubToken => Some(EnvVar::GhToken),
+        EnvVar::Editor => Some(EnvVar::Visual),
         _ => None,
     }
 }

@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use agent_workspace_contract::{ErrorCode, VmCreateReport, VmPhase};
 
-use super::{Fleet, HostKeys, free, initialize, not_found, transport};
+use super::{Fleet, HostKeys, Template, free, initialize, not_found, remembered, transport};
+use crate::config::VmTemplate;
 use crate::error::{Error, Result, usage};
 use crate::guest::vm;
-use crate::host;
+use crate::host::{self, Host};
 use crate::phase::Phase;
 use crate::platform::{self, NewVm, PLATFORMS};
 use crate::ssh::{Connection, RemoteTarget, SshMachine};
@@ -27,6 +28,9 @@ pub struct Args {
     /// The machine: [USER@]HOST[:PORT], a name from ~/.ssh/config, or the name of a VM host
     #[arg(long, value_name = "VM_HOST|HOST")]
     host: Option<String>,
+    /// What it is prepared by
+    #[command(flatten)]
+    template: Template,
     /// Whether to believe it
     #[command(flatten)]
     keys: HostKeys,
@@ -41,18 +45,31 @@ pub struct Request {
     pub platform: &'static str,
     /// The machine, as it was named.
     pub host: String,
+    /// The template it is prepared by, if one was named.
+    pub template: Option<String>,
     /// Whether a host that was never seen is believed.
     pub accept_new: bool,
 }
 
 impl Args {
-    /// Checks everything that needs neither state nor network.
+    /// Checks everything that needs neither state nor network. What is not typed is as it is configured.
     ///
     /// # Errors
-    /// `input_required`, `invalid_host`, `invalid_name`, `usage`.
-    pub fn resolve(self) -> Result<Request> {
-        let Self { vm, platform, host, keys: HostKeys { accept_new_host_key } } = self;
-        let platform = platform::open(platform.as_deref().unwrap_or(PLATFORMS[0]))?.name();
+    /// `input_required`, `invalid_host`, `invalid_name`, `usage`, `template_not_found`, `config_invalid`.
+    pub fn resolve(self, process: &Host) -> Result<Request> {
+        let Self { vm, platform, host, template: Template { template }, keys: HostKeys { accept_new_host_key } } = self;
+        let platform = match platform {
+            Some(platform) => platform,
+            None => process.config()?.defaults().platform.unwrap_or_else(|| PLATFORMS[0].to_owned()),
+        };
+        let platform = platform::open(&platform)?.name();
+        if template.is_some() {
+            process.config()?.vm_template(template.as_deref())?;
+        }
+        let host = match host {
+            Some(host) => Some(host),
+            None => process.config()?.defaults().vm_host,
+        };
         let Some(host) = host else {
             return Err(Error::new(
                 ErrorCode::InputRequired,
@@ -68,7 +85,7 @@ impl Args {
                     .hint(format!("give it one: agent-workspace vm create NAME --host {host}"))
             })?,
         };
-        Ok(Request { name, platform, host, accept_new: accept_new_host_key })
+        Ok(Request { name, platform, host, template, accept_new: accept_new_host_key })
     }
 }
 
@@ -77,7 +94,7 @@ impl Args {
 /// # Errors
 /// `vm_exists`, `vm_busy`, `vm_unsuitable`, those of connecting, `guest_failed`, or the store's own.
 pub async fn run(fleet: &Fleet, request: Request) -> Result<VmCreateReport> {
-    let Request { name, platform, host, accept_new } = request;
+    let Request { name, platform, host, template, accept_new } = request;
     let platform = platform::open(platform)?;
     let _claim = fleet.store.claim(name.as_str())?;
     let mut records = fleet.store.write()?;
@@ -86,10 +103,25 @@ pub async fn run(fleet: &Fleet, request: Request) -> Result<VmCreateReport> {
         Some(record) => (record.host, Some(record.name)),
         None => (RemoteTarget::parse(&host)?.to_string(), None),
     };
+    // Before anything is written, so that a template that there is not leaves nothing.
+    let before = records.vm(name.as_str())?;
+    let wanted = match &template {
+        Some(named) => remembered(named),
+        None => before.as_ref().and_then(|vm| vm.template.as_deref()),
+    };
+    let is_ready = |vm: &VmRecord| (vm.provisioning, vm.initialization) == (VmPhase::Complete, VmPhase::Complete);
+    let ready = before.as_ref().filter(|vm| is_ready(vm));
+    if let Some(vm) = ready.filter(|vm| vm.template.as_deref() != wanted) {
+        return Err(by_another(vm, wanted));
+    }
+    let by = if ready.is_some() { VmTemplate::default() } else { fleet.config()?.vm_template(wanted)? };
     let created = records.intend_vm(name.as_str(), platform.name(), &host, vm_host.as_deref())?;
+    if template.is_some() {
+        records.set_vm_template(name.as_str(), wanted)?;
+    }
     let record = records.vm(name.as_str())?.ok_or_else(|| not_found(&name))?;
     drop(records);
-    if (record.provisioning, record.initialization) == (VmPhase::Complete, VmPhase::Complete) {
+    if is_ready(&record) {
         return report(fleet, record, false, Vec::new());
     }
     let connection = if record.provisioning == VmPhase::Complete {
@@ -99,7 +131,7 @@ pub async fn run(fleet: &Fleet, request: Request) -> Result<VmCreateReport> {
         provision(fleet, &*platform, &new, created, accept_new).await?
     };
     let machine = SshMachine::new(Arc::clone(&connection));
-    let steps = initialize::run(fleet, name.as_str(), &machine).await?;
+    let steps = initialize::run(fleet, name.as_str(), &by, &machine).await?;
     connection.close().await;
     let record = fleet.find(&name)?;
     report(fleet, record, created, steps)
@@ -157,6 +189,17 @@ async fn provision(
     }
 }
 
+/// A VM that is ready and was prepared by another template than is asked for.
+fn by_another(vm: &VmRecord, wanted: Option<&str>) -> Error {
+    let (name, by) = (&vm.name, vm.template.as_deref().unwrap_or("default"));
+    Error::new(ErrorCode::VmExists, format!("VM {name} is there, and prepared by the template {by}"))
+        .detail("vm", name.clone())
+        .hint(format!(
+            "prepare it by that one: agent-workspace vm reinit {name} --template {}",
+            wanted.unwrap_or("default")
+        ))
+}
+
 fn report(
     fleet: &Fleet,
     record: VmRecord,
@@ -171,11 +214,38 @@ fn report(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Config;
+
+    fn args(vm: Option<&str>, platform: Option<&str>, host: Option<&str>, template: Option<&str>) -> Args {
+        let owned = |word: Option<&str>| word.map(str::to_owned);
+        Args {
+            vm: owned(vm),
+            platform: owned(platform),
+            host: owned(host),
+            template: Template { template: owned(template) },
+            keys: HostKeys { accept_new_host_key: false },
+        }
+    }
 
     fn resolve(vm: Option<&str>, platform: Option<&str>, host: Option<&str>) -> Result<Request> {
-        let keys = HostKeys { accept_new_host_key: false };
-        Args { vm: vm.map(str::to_owned), platform: platform.map(str::to_owned), host: host.map(str::to_owned), keys }
-            .resolve()
+        args(vm, platform, host, None).resolve(&Host::fixed(&[], []))
+    }
+
+    #[test]
+    fn what_is_not_typed_is_as_it_is_configured() {
+        let text = "[defaults]\nvm_host = \"box\"\nplatform = \"ssh\"\n[vm_templates.big]\napt = [\"jq\"]\n";
+        let host = Host::fixed(&[], []).configured(Ok(Config::from_text(text)));
+        let request = args(Some("a"), None, None, Some("big")).resolve(&host).unwrap();
+        assert_eq!((request.host.as_str(), request.template.as_deref()), ("box", Some("big")));
+        assert_eq!(args(Some("a"), None, Some("typed"), None).resolve(&host).unwrap().host, "typed");
+        let absent = args(Some("a"), None, None, Some("nosuch")).resolve(&host).unwrap_err();
+        assert_eq!(absent.code(), ErrorCode::TemplateNotFound);
+        let broken = Host::fixed(&[], []).configured(Err(Error::new(ErrorCode::ConfigInvalid, "broken")));
+        assert_eq!(
+            args(Some("a"), Some("ssh"), None, None).resolve(&broken).unwrap_err().code(),
+            ErrorCode::ConfigInvalid
+        );
+        assert!(args(Some("a"), Some("ssh"), Some("h"), None).resolve(&broken).is_ok(), "everything was typed");
     }
 
     #[test]

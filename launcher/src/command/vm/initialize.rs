@@ -3,6 +3,7 @@
 use agent_workspace_contract::{ErrorCode, VmPhase, VmStep};
 
 use super::{Fleet, free};
+use crate::config::VmTemplate;
 use crate::error::Result;
 use crate::guest::vm;
 use crate::phase::Phase;
@@ -10,11 +11,11 @@ use crate::ssh::SshMachine;
 use crate::store::Part;
 use crate::undo::Outcome;
 
-/// Prepares the machine of a VM that is claimed, and writes down what became of it.
+/// Prepares the machine of a VM that is claimed by its template, and writes down what became of it.
 ///
 /// # Errors
 /// `guest_failed`, the connection's own, or the store's.
-pub(super) async fn run(fleet: &Fleet, name: &str, machine: &SshMachine) -> Result<Vec<VmStep>> {
+pub(super) async fn run(fleet: &Fleet, name: &str, template: &VmTemplate, machine: &SshMachine) -> Result<Vec<VmStep>> {
     fleet.store.write()?.set_phase(name, Part::Initialization, VmPhase::InProgress, None)?;
     let (store, vm) = (fleet.store.clone(), name.to_owned());
     fleet.undo.register(format!("preparing VM {name}"), move || async move {
@@ -26,7 +27,7 @@ pub(super) async fn run(fleet: &Fleet, name: &str, machine: &SshMachine) -> Resu
         Ok(Outcome::Nothing)
     });
     let begun = |step: &str, does: &str| fleet.progress.step(&format!("{step}_started"), &format!("{name}: {does}"));
-    let done = fleet.phases.run(Phase::Initialize, vm::initialize(machine, begun)).await;
+    let done = fleet.phases.run(Phase::Initialize, vm::initialize(machine, &template.apt, begun)).await;
     let mut records = fleet.store.write()?;
     match done {
         Ok(steps) => {

@@ -98,13 +98,14 @@ impl Human for VmDescribeReport {
         let row = &self.vm;
         let known = |value: &Option<String>| value.as_deref().map_or_else(|| "-".to_owned(), plain);
         let mut text = format!(
-            "vm: {}\nstatus: {}\nplatform: {}\nhost: {}\nvm host: {}\nprovisioning: {}\ninitialization: {}\nos: {}\n\
+            "vm: {}\nstatus: {}\nplatform: {}\nhost: {}\nvm host: {}\ntemplate: {}\nprovisioning: {}\ninitialization: {}\nos: {}\n\
              architecture: {}\nadmin user: {}\ncreated: {}\nlast seen: {}\n",
             row.vm,
             row.status.map_or("-", VmStatus::as_str),
             row.platform,
             plain(&row.host),
             known(&row.vm_host),
+            plain(row.template.as_deref().unwrap_or("default")),
             row.provisioning.as_str(),
             row.initialization.as_str(),
             known(&row.os),
@@ -174,6 +175,7 @@ mod tests {
             platform: "ssh".to_owned(),
             host: "admin@vm".to_owned(),
             vm_host: None,
+            template: None,
             provisioning: VmPhase::Complete,
             initialization: VmPhase::Complete,
             status: None,

@@ -1,3 +1,6 @@
+-- By its name: what is in it may change, and reinit goes by what is in it then. Null is the default.
+ALTER TABLE vms ADD COLUMN template TEXT;
+
 CREATE TABLE workspaces (
     name TEXT PRIMARY KEY,
     -- A VM with workspaces is not forgotten by accident.
