@@ -70,6 +70,8 @@ capabilities! {
     VmV1 = "vm-v1", "`vm create|list|describe|start|stop|reinit|delete` and what they print";
     VmPlatformSsh = "vm-platform-ssh", "`vm create --platform ssh --host HOST` takes in a Debian machine that is there";
     SshHostKeysV1 = "ssh-host-keys-v1", "a host that is not known is refused with its fingerprint, until `--accept-new-host-key`; one that has changed always";
+    AgentsV1 = "agents-v1", "`agent create|list|describe|reinit|delete`: agents as users of a VM, each with a home of its own";
+    WorkspaceGrantsV1 = "workspace-grants-v1", "`workspace-grants grant|deny|list` say which workspaces of its VM an agent may enter";
     BackendDocker = "backend-docker", "workspaces are Docker containers and volumes";
     BackendHost = "backend-host", "`--backend host`: workspaces are folders of this machine, `isolation` says how high their walls are, and `create --isolation require` fails where there are none";
 }

@@ -10,11 +10,12 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::Value;
 
 use crate::{
-    CapabilitiesReport, CompletionReport, CreateReport, DescribeReport, DoctorReport, ErrorCode, ErrorDocument,
-    Failure, FieldReport, HelpReport, ImageBuildReport, LifecycleReport, LsReport, ParseRepoReport, PlanReport,
-    PruneReport, RequiresReport, RmReport, SchemaReport, Success, SupportsReport, TunnelReport, VersionReport,
-    VmCreateReport, VmDeleteReport, VmDescribeReport, VmHostAddReport, VmHostListReport, VmHostRemoveReport,
-    VmLifecycleReport, VmListReport, VmReinitReport,
+    AgentCreateReport, AgentDeleteReport, AgentDescribeReport, AgentListReport, AgentReinitReport, CapabilitiesReport,
+    CompletionReport, CreateReport, DescribeReport, DoctorReport, ErrorCode, ErrorDocument, Failure, FieldReport,
+    GrantsDenyReport, GrantsReport, HelpReport, ImageBuildReport, LifecycleReport, LsReport, ParseRepoReport,
+    PlanReport, PruneReport, RequiresReport, RmReport, SchemaReport, Success, SupportsReport, TunnelReport,
+    VersionReport, VmCreateReport, VmDeleteReport, VmDescribeReport, VmHostAddReport, VmHostListReport,
+    VmHostRemoveReport, VmLifecycleReport, VmListReport, VmReinitReport,
 };
 
 /// Stands for an error code in schemas: a string of the closed list.
@@ -35,6 +36,11 @@ impl JsonSchema for ErrorCodeName {
 #[must_use]
 pub fn all() -> BTreeMap<&'static str, Value> {
     BTreeMap::from([
+        ("agent-create", of::<AgentCreateReport>("agent create")),
+        ("agent-delete", of::<AgentDeleteReport>("agent delete")),
+        ("agent-describe", of::<AgentDescribeReport>("agent describe")),
+        ("agent-list", of::<AgentListReport>("agent list")),
+        ("agent-reinit", of::<AgentReinitReport>("agent reinit")),
         ("capabilities", of::<CapabilitiesReport>("capabilities")),
         ("completion", of::<CompletionReport>("completion")),
         ("create", create()),
@@ -65,6 +71,9 @@ pub fn all() -> BTreeMap<&'static str, Value> {
         ("vm-reinit", of::<VmReinitReport>("vm reinit")),
         ("vm-start", of::<VmLifecycleReport>("vm start")),
         ("vm-stop", of::<VmLifecycleReport>("vm stop")),
+        ("workspace-grants-deny", of::<GrantsDenyReport>("workspace-grants deny")),
+        ("workspace-grants-grant", of::<GrantsReport>("workspace-grants grant")),
+        ("workspace-grants-list", of::<GrantsReport>("workspace-grants list")),
     ])
 }
 

@@ -64,6 +64,8 @@ fn present(capability: Capability) -> bool {
         | Capability::CompletionV1
         | Capability::VmHostV1
         | Capability::VmV1
-        | Capability::SshHostKeysV1 => true,
+        | Capability::SshHostKeysV1
+        | Capability::AgentsV1
+        | Capability::WorkspaceGrantsV1 => true,
     }
 }

@@ -10,7 +10,7 @@ use super::connect::{Connection, Ended, From};
 use super::quoting::join;
 use crate::error::{Error, Result};
 use crate::host;
-use crate::machine::{Command, Listener, Machine, Output, Secret, Sink, Who, packing, terminal};
+use crate::machine::{Command, Listener, Machine, Output, Places, Secret, Sink, Who, packing, terminal};
 
 /// More than any of our scripts says; a command that says more is cut.
 const LONGEST_STDOUT: usize = 1 << 20;
@@ -27,19 +27,40 @@ const BEGIN: &str = r#"printf '\n%s\n' "$0"; printf '\n%s\n' "$0" >&2; exec "$@"
 #[derive(Clone)]
 pub struct SshMachine {
     connection: Arc<Connection>,
+    account: Option<Account>,
+}
+
+/// Somebody else than who logged in, as whom commands run.
+#[derive(Clone)]
+struct Account {
+    user: String,
+    places: Places,
 }
 
 impl SshMachine {
     /// The host at the far end; commands run as who logged in, and as root by `sudo`.
     pub fn new(connection: Arc<Connection>) -> Self {
-        Self { connection }
+        Self { connection, account: None }
+    }
+
+    /// The same host as another of its users is there: with the environment of a fresh login, the groups that it has now,
+    /// in its home. What is run by root stays so.
+    #[must_use]
+    pub fn acting_as(&self, user: &str, places: Places) -> Self {
+        Self { connection: Arc::clone(&self.connection), account: Some(Account { user: user.to_owned(), places }) }
     }
 
     /// The words that run a command as who is to run it.
     fn words(&self, command: &Command) -> Vec<String> {
-        let sudo = command.who == Who::Root && self.connection.user() != "root";
-        let prefix: &[&str] = if sudo { &["sudo", "-n", "--"] } else { &[] };
-        prefix.iter().map(|word| (*word).to_owned()).chain(command.argv.iter().cloned()).collect()
+        let account = self.account.as_ref().filter(|_| command.who == Who::User);
+        let sudo = (command.who == Who::Root || account.is_some()) && self.connection.user() != "root";
+        let mut words: Vec<&str> = if sudo { vec!["sudo", "-n", "--"] } else { Vec::new() };
+        if let Some(Account { user, places }) = account {
+            // Not by a session of PAM, and not with what root's environment has.
+            words.extend(["setpriv", "--reuid", user, "--regid", user, "--init-groups", "--reset-env", "--"]);
+            words.extend(["env", "-C", &places.home]);
+        }
+        words.into_iter().map(str::to_owned).chain(command.argv.iter().cloned()).collect()
     }
 
     /// Runs words and gives what they themselves say: what the login shell says before is not theirs.
@@ -165,7 +186,7 @@ impl Machine for SshMachine {
     }
 
     async fn fetch(&self, path: &str, sink: Sink<'_>) -> Result<()> {
-        let words = packing(path);
+        let words = self.words(&Command { argv: packing(path).to_vec(), who: Who::User, stdin: None });
         let mut stderr = Vec::new();
         let ended = self
             .exec(&words, None, &mut |from, bytes| match from {
@@ -183,6 +204,10 @@ impl Machine for SshMachine {
         Err(Error::new(ErrorCode::GuestFailed, format!("could not read {path} on {}", self.connection.target()))
             .cause(String::from_utf8_lossy(&stderr).trim().to_owned())
             .hint("see: agent-workspace vm list"))
+    }
+
+    fn places(&self) -> Places {
+        self.account.as_ref().map(|account| account.places.clone()).unwrap_or_default()
     }
 
     fn transport(&self, user: &str, workdir: &str) -> Transport {
