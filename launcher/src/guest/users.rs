@@ -256,16 +256,26 @@ pub async fn install(machine: &dyn Machine, dotfiles: &Dotfiles, id: &str, progr
     Ok(changed(&output, doing)? || cloned)
 }
 
-/// How many processes of an agent's user run; `None` when there is no such user.
+/// How an agent's user is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Look {
+    /// Whether it has a home.
+    pub home: bool,
+    /// How many processes of it run.
+    pub running: u64,
+}
+
+/// How an agent's user is; `None` when there is no such user.
 ///
 /// # Errors
 /// `name_taken` when the user is somebody else's, `guest_failed`, or the machine's own.
-pub async fn look(machine: &dyn Machine, account: &Account<'_>) -> Result<Option<u64>> {
+pub async fn look(machine: &dyn Machine, account: &Account<'_>) -> Result<Option<Look>> {
     let doing = "look at the agent's user";
     let script = Command::script(LOOK, &[account.user, account.mark]).run_by(Who::Root);
     let output = run_short(machine, script, doing).await.map_err(on_the_machine)?;
     let said = whole(&output, account, doing)?;
-    Ok((reported(said, "there") == Some("yes")).then(|| number(said, "running")))
+    let is = |name: &str| reported(said, name) == Some("yes");
+    Ok(is("there").then(|| Look { home: is("home"), running: number(said, "running") }))
 }
 
 /// What became of an agent's user.

@@ -20,6 +20,8 @@ const LONGEST_STDERR: usize = 16 << 10;
 const LONGEST_NOISE: usize = 64 << 10;
 /// As much of that as a message about it has room for.
 const LONGEST_TOLD: usize = 500;
+/// Root, for who is not.
+const SUDO: [&str; 3] = ["sudo", "-n", "--"];
 /// Says on both streams where the command's own words begin, then becomes the command.
 const BEGIN: &str = r#"printf '\n%s\n' "$0"; printf '\n%s\n' "$0" >&2; exec "$@""#;
 
@@ -27,40 +29,37 @@ const BEGIN: &str = r#"printf '\n%s\n' "$0"; printf '\n%s\n' "$0" >&2; exec "$@"
 #[derive(Clone)]
 pub struct SshMachine {
     connection: Arc<Connection>,
-    account: Option<Account>,
-}
-
-/// Somebody else than who logged in, as whom commands run.
-#[derive(Clone)]
-struct Account {
-    user: String,
-    places: Places,
+    /// What stands before the words of a command that is not root's.
+    enter: Vec<String>,
+    places: Option<Places>,
 }
 
 impl SshMachine {
     /// The host at the far end; commands run as who logged in, and as root by `sudo`.
     pub fn new(connection: Arc<Connection>) -> Self {
-        Self { connection, account: None }
+        Self { connection, enter: Vec::new(), places: None }
     }
 
-    /// The same host as another of its users is there: with the environment of a fresh login, the groups that it has now,
-    /// in its home. What is run by root stays so.
+    /// The same host as another of its users is there: with the environment of a fresh login and no session of PAM, in the
+    /// groups that it has now, in its home. What is run by root stays so.
     #[must_use]
     pub fn acting_as(&self, user: &str, places: Places) -> Self {
-        Self { connection: Arc::clone(&self.connection), account: Some(Account { user: user.to_owned(), places }) }
+        let become_root: &[&str] = if self.connection.user() == "root" { &[] } else { &SUDO };
+        let become_user = ["setpriv", "--reuid", user, "--regid", user, "--init-groups", "--reset-env", "--"];
+        let begin_at_home = ["env", "-C", &places.home];
+        let words = become_root.iter().chain(&become_user).chain(&begin_at_home);
+        let enter = words.map(|word| (*word).to_owned()).collect();
+        Self { connection: Arc::clone(&self.connection), enter, places: Some(places) }
     }
 
     /// The words that run a command as who is to run it.
     fn words(&self, command: &Command) -> Vec<String> {
-        let account = self.account.as_ref().filter(|_| command.who == Who::User);
-        let sudo = (command.who == Who::Root || account.is_some()) && self.connection.user() != "root";
-        let mut words: Vec<&str> = if sudo { vec!["sudo", "-n", "--"] } else { Vec::new() };
-        if let Some(Account { user, places }) = account {
-            // Not by a session of PAM, and not with what root's environment has.
-            words.extend(["setpriv", "--reuid", user, "--regid", user, "--init-groups", "--reset-env", "--"]);
-            words.extend(["env", "-C", &places.home]);
-        }
-        words.into_iter().map(str::to_owned).chain(command.argv.iter().cloned()).collect()
+        let prefix = match command.who {
+            Who::User => self.enter.clone(),
+            Who::Root if self.connection.user() == "root" => Vec::new(),
+            Who::Root => SUDO.map(str::to_owned).to_vec(),
+        };
+        prefix.into_iter().chain(command.argv.iter().cloned()).collect()
     }
 
     /// Runs words and gives what they themselves say: what the login shell says before is not theirs.
@@ -186,7 +185,7 @@ impl Machine for SshMachine {
     }
 
     async fn fetch(&self, path: &str, sink: Sink<'_>) -> Result<()> {
-        let words = self.words(&Command { argv: packing(path).to_vec(), who: Who::User, stdin: None });
+        let words: Vec<String> = self.enter.iter().cloned().chain(packing(path)).collect();
         let mut stderr = Vec::new();
         let ended = self
             .exec(&words, None, &mut |from, bytes| match from {
@@ -207,7 +206,7 @@ impl Machine for SshMachine {
     }
 
     fn places(&self) -> Places {
-        self.account.as_ref().map(|account| account.places.clone()).unwrap_or_default()
+        self.places.clone().unwrap_or_default()
     }
 
     fn transport(&self, user: &str, workdir: &str) -> Transport {

@@ -9,7 +9,7 @@ use super::{Target, account, find, not_found, vm_of};
 use crate::command::vm::Fleet;
 use crate::error::{Error, Result};
 use crate::guest::unsaved_work::{self, Unsaved};
-use crate::guest::users::{self, home_of, places};
+use crate::guest::users::{self, Look, home_of, places};
 use crate::output::warning;
 use crate::ssh::SshMachine;
 use crate::store::{AgentRecord, AgentState};
@@ -111,11 +111,14 @@ pub async fn run(fleet: &Fleet, request: Request) -> Result<AgentDeleteReport> {
 /// Refuses what would lose work or end processes.
 async fn check(fleet: &Fleet, machine: &SshMachine, agent: &AgentRecord) -> Result<()> {
     fleet.progress.step("check_started", &format!("looking into the home of {}", agent.name));
-    let Some(running) = users::look(machine, &account(agent)).await? else { return Ok(()) };
+    let Some(Look { home, running }) = users::look(machine, &account(agent)).await? else { return Ok(()) };
     if running > 0 {
         let error =
             Error::new(ErrorCode::AgentBusy, format!("{running} processes of agent {} are running", agent.name));
         return Err(busy(agent, error.detail("running_processes", running)));
+    }
+    if !home {
+        return Ok(());
     }
     let home = home_of(&agent.linux_user);
     let inside = machine.acting_as(&agent.linux_user, places(&home));
