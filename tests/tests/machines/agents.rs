@@ -189,11 +189,14 @@ fn where_an_agent_goes_must_be_clear_and_what_is_not_ours_is_left_alone() {
     two.run("useradd -m agt--mine; touch /home/agt--mine/file; mkdir /home/agt--folder");
     for name in ["mine", "folder"] {
         let taken = fails(&machines, &format!("agent create {name} --vm two"), 4, "name_taken");
-        assert_eq!(
-            taken.at("/error/details/left_behind").as_array().map(Vec::len).unwrap_or(0),
-            usize::from(name == "mine")
-        );
+        assert_eq!(taken.at("/error/details/undone/0"), &format!("agent {name}"));
     }
+    let row = "('mine', 'two', 'other', 'agt--mine', 'creating', '2026-01-01T00:00:00Z')";
+    let columns = "name, vm, create_id, linux_user, state, created_at";
+    remember(&machines, &format!("INSERT INTO agents ({columns}) VALUES {row}"));
+    let forgotten = ok(&machines, "agent delete mine --force");
+    assert_eq!((forgotten.at("/user_deleted"), forgotten.warnings()), (&false.into(), vec!["only_forgotten"]));
+    assert_eq!(ok(&machines, "agent list --vm two").at("/agents").as_array().map(Vec::len), Some(1));
     two.run("test -e /home/agt--mine/file && test -d /home/agt--folder");
 }
 

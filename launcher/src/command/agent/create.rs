@@ -210,7 +210,11 @@ fn take_back_when_undone(fleet: &Fleet, machine: &SshMachine, agent: &AgentRecor
             if left.state != AgentState::Creating && !ours.load(Ordering::Relaxed) {
                 return Ok(Outcome::Nothing);
             }
-            users::remove(&machine, &account(&agent), Some(&call), true).await?;
+            match users::remove(&machine, &account(&agent), Some(&call), true).await {
+                // Somebody else's stays, and of ours there is nothing.
+                Err(error) if error.code() == ErrorCode::NameTaken => {}
+                removed => drop(removed?),
+            }
             store.write()?.forget_agent(&agent.name, &agent.create_id).map(Outcome::from)
         },
     );

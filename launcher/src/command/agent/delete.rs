@@ -59,8 +59,7 @@ impl Args {
 /// Deletes it.
 ///
 /// # Errors
-/// `agent_not_found`, `unsaved_work`, `agent_busy`, `vm_busy`, `name_taken`, those of connecting, `guest_failed`, or the
-/// store's own.
+/// `agent_not_found`, `unsaved_work`, `agent_busy`, `vm_busy`, those of connecting, `guest_failed`, or the store's own.
 pub async fn run(fleet: &Fleet, request: Request) -> Result<AgentDeleteReport> {
     let Request { name, force, forget, if_exists } = request;
     let agent = match find(fleet, &name) {
@@ -96,22 +95,32 @@ pub async fn run(fleet: &Fleet, request: Request) -> Result<AgentDeleteReport> {
     }
     let gone = match users::remove(&machine, &account(&agent), None, force).await {
         // Nothing was touched.
-        Err(error) if matches!(error.code(), ErrorCode::AgentBusy | ErrorCode::NameTaken) => {
+        Err(error) if error.code() == ErrorCode::AgentBusy => {
             fleet.store.write()?.set_agent_state(&agent.name, &agent.create_id, agent.state)?;
-            return Err(if error.code() == ErrorCode::AgentBusy { busy(&agent, error) } else { error });
+            return Err(busy(&agent, error));
         }
-        gone => gone?,
+        // Of ours there is nothing.
+        Err(error) if error.code() == ErrorCode::NameTaken => {
+            fleet.progress.warn(warning("only_forgotten", format!("{error}, and stays")));
+            None
+        }
+        gone => Some(gone?),
     };
     fleet.store.write()?.forget_agent(&agent.name, &agent.create_id)?;
     connection.close().await;
     let AgentRecord { name, vm, .. } = agent;
-    Ok(AgentDeleteReport { agent: name, vm: Some(vm), changed: true, user_deleted: true, ended_processes: gone.ended })
+    let (user_deleted, ended_processes) = gone.map_or((false, 0), |gone| (true, gone.ended));
+    Ok(AgentDeleteReport { agent: name, vm: Some(vm), changed: true, user_deleted, ended_processes })
 }
 
 /// Refuses what would lose work or end processes.
 async fn check(fleet: &Fleet, machine: &SshMachine, agent: &AgentRecord) -> Result<()> {
     fleet.progress.step("check_started", &format!("looking into the home of {}", agent.name));
-    let Some(Look { home, running }) = users::look(machine, &account(agent)).await? else { return Ok(()) };
+    let look = match users::look(machine, &account(agent)).await {
+        Err(error) if error.code() == ErrorCode::NameTaken => None,
+        look => look?,
+    };
+    let Some(Look { home, running }) = look else { return Ok(()) };
     if running > 0 {
         let error =
             Error::new(ErrorCode::AgentBusy, format!("{running} processes of agent {} are running", agent.name));

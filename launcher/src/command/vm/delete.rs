@@ -69,7 +69,8 @@ pub async fn run(fleet: &Fleet, request: Request) -> Result<VmDeleteReport> {
     };
     let _claim = fleet.store.claim(&vm)?;
     let (forgotten_workspaces, forgotten_agents) = fleet.store.write()?.on_vm(&vm)?;
-    if !force && !(forgotten_workspaces.is_empty() && forgotten_agents.is_empty()) {
+    let nothing = forgotten_workspaces.is_empty() && forgotten_agents.is_empty();
+    if !force && !nothing {
         return Err(in_use(&vm, &forgotten_workspaces, &forgotten_agents));
     }
     // First the machine: a row that is gone would leave one that nobody knows of.
