@@ -344,14 +344,14 @@ fn commands_at_once_on_one_vm_lose_nothing() {
     for name in &names {
         assert_eq!(members(&machine, name), ["agt--x"], "{name}");
     }
-    let verbs = |number: usize| if number % 2 == 0 { "deny" } else { "grant" };
+    let verbs = |number: usize| if number.is_multiple_of(2) { "deny" } else { "grant" };
     let numbered = names.iter().enumerate();
     let at_once: Vec<_> = numbered
         .map(|(number, name)| machines.launcher(&format!("workspace-grants {} x {name}", verbs(number))).spawn())
         .collect();
     at_once.into_iter().for_each(|child| drop(Ran::of(child).expect(0)));
     for (number, name) in names.iter().enumerate() {
-        assert_eq!(members(&machine, name).is_empty(), number % 2 == 0, "{name}");
+        assert_eq!(members(&machine, name).is_empty(), number.is_multiple_of(2), "{name}");
     }
     assert_eq!(ok(&machines, "agent reinit x").at("/changed"), false, "members are as remembered");
 }
