@@ -72,6 +72,8 @@ capabilities! {
     SshHostKeysV1 = "ssh-host-keys-v1", "a host that is not known is refused with its fingerprint, until `--accept-new-host-key`; one that has changed always";
     LsAllBackends = "ls-all-backends", "`ls` without `--backend` lists the workspaces of every backend and says which have answered, and names find their backend";
     ConfigV1 = "config-v1", "`config init|edit|sample|check`, and the defaults and templates of `config.toml`";
+    AgentsV1 = "agents-v1", "`agent create|list|describe|reinit|delete`: agents as users of a VM, each with a home of its own";
+    WorkspaceGrantsV1 = "workspace-grants-v1", "`workspace-grants grant|deny|list` say which workspaces of its VM an agent may enter";
     BackendDocker = "backend-docker", "workspaces are Docker containers and volumes";
     BackendHost = "backend-host", "`--backend host`: workspaces are folders of this machine, `isolation` says how high their walls are, and `create --isolation require` fails where there are none";
     BackendVm = "backend-vm", "`--vm NAME` and `--backend vm`: workspaces are on Debian VMs, each with a Linux user of its own";

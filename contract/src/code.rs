@@ -38,6 +38,9 @@ macro_rules! error_codes {
 }
 
 error_codes! {
+    AgentBusy = "agent_busy", Conflict, "processes of the agent are running, and --force was not given";
+    AgentExists = "agent_exists", Conflict, "an agent of this name is on another VM, or is being deleted";
+    AgentNotFound = "agent_not_found", NotFound, "there is no agent of this name";
     CapabilityAbsent = "capability_absent", Failed, "this launcher does not have the capability or version asked for";
     CloneFailed = "clone_failed", Failed, "git could not clone the repository or check out the ref";
     ConfigExists = "config_exists", Conflict, "there is a configuration already, and --force was not given";
@@ -53,6 +56,7 @@ error_codes! {
     GitAuthMissing = "git_auth_missing", Auth, "the git host wants credentials and none were given; there may be no such repository either";
     GitUnreachable = "git_unreachable", Unavailable, "the git host cannot be reached from the workspace";
     GitUntrusted = "git_untrusted", Auth, "the git host's certificate or host key is not trusted inside the workspace";
+    GrantElsewhere = "grant_elsewhere", Conflict, "the workspace is on another VM than the agent";
     GuestFailed = "guest_failed", Failed, "a step inside the workspace or on the machine failed";
     HostKeyChanged = "host_key_changed", Auth, "the SSH host shows another key than the one it is known by, or a revoked one";
     HostKeyUnknown = "host_key_unknown", Auth, "the SSH host is not known, and --accept-new-host-key was not given";
@@ -72,7 +76,7 @@ error_codes! {
     InvalidRepo = "invalid_repo", Usage, "not a repository";
     InvalidSecrets = "invalid_secrets", Usage, "not a folder of secrets that may be mounted, or not a place to mount it";
     InvalidTunnelName = "invalid_tunnel_name", Usage, "not a tunnel name, or longer than 20 characters";
-    NameTaken = "name_taken", Conflict, "a container that is not a workspace, or a workspace of another backend, has this name";
+    NameTaken = "name_taken", Conflict, "a container that is not a workspace, a workspace of another backend or a user of the machine has this name";
     NetworkNotFound = "network_not_found", NotFound, "the engine has no network of this name";
     OutputFailed = "output_failed", Failed, "the answer could not be written to stdout";
     Partial = "partial", Partial, "some of several things failed";
@@ -83,6 +87,7 @@ error_codes! {
     RegistryAuthFailed = "registry_auth_failed", Auth, "the registry wants credentials or refused those given";
     RepoNotFound = "repo_not_found", NotFound, "the git host has no such repository, or hides it from this token";
     RescueFailed = "rescue_failed", Failed, "unsaved work could not be brought out whole, so that nothing was removed";
+    ShellNotFound = "shell_not_found", NotFound, "the machine has no such login shell";
     SpecConflict = "spec_conflict", Conflict, "the workspace exists and holds another repository";
     SshAuthFailed = "ssh_auth_failed", Auth, "the SSH host refused every key that there is";
     StateFailed = "state_failed", Failed, "the state file cannot be read or written";
@@ -101,6 +106,7 @@ error_codes! {
     VmHostExists = "vm_host_exists", Conflict, "a VM host of this name is at another address";
     VmHostInUse = "vm_host_in_use", Conflict, "VMs are on the VM host, and --force was not given";
     VmHostNotFound = "vm_host_not_found", NotFound, "there is no VM host of this name";
+    VmInUse = "vm_in_use", Conflict, "workspaces or agents are remembered on the VM, and --force was not given";
     VmNotFound = "vm_not_found", NotFound, "there is no VM of this name";
     VmNotReady = "vm_not_ready", Conflict, "the VM's create has not come to its end";
     VmUnsuitable = "vm_unsuitable", Unsupported, "the machine is no Debian that can be prepared, or the user is not root there";

@@ -10,12 +10,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::Value;
 
 use crate::{
-    CapabilitiesReport, CompletionReport, ConfigCheckReport, ConfigEditReport, ConfigInitReport, ConfigSampleReport,
-    CreateReport, DescribeReport, DoctorReport, ErrorCode, ErrorDocument, Failure, FieldReport, HelpReport,
-    ImageBuildReport, LifecycleReport, LsReport, ParseRepoReport, PlanReport, PruneReport, RequiresReport, RmReport,
-    SchemaReport, Success, SupportsReport, TunnelReport, VersionReport, VmCreateReport, VmDeleteReport,
-    VmDescribeReport, VmHostAddReport, VmHostListReport, VmHostRemoveReport, VmLifecycleReport, VmListReport,
-    VmReinitReport,
+    AgentCreateReport, AgentDeleteReport, AgentDescribeReport, AgentListReport, AgentReinitReport, CapabilitiesReport, CompletionReport, ConfigCheckReport, ConfigEditReport, ConfigInitReport, ConfigSampleReport, CreateReport, DescribeReport, DoctorReport, ErrorCode, ErrorDocument, Failure, FieldReport, GrantsDenyReport, GrantsReport, HelpReport, ImageBuildReport, LifecycleReport, LsReport, ParseRepoReport, PlanReport, PruneReport, RequiresReport, RmReport, SchemaReport, Success, SupportsReport, TunnelReport, VersionReport, VmCreateReport, VmDeleteReport, VmDescribeReport, VmHostAddReport, VmHostListReport, VmHostRemoveReport, VmLifecycleReport, VmListReport, VmReinitReport,
 };
 
 /// Stands for an error code in schemas: a string of the closed list.
@@ -36,6 +31,11 @@ impl JsonSchema for ErrorCodeName {
 #[must_use]
 pub fn all() -> BTreeMap<&'static str, Value> {
     BTreeMap::from([
+        ("agent-create", of::<AgentCreateReport>("agent create")),
+        ("agent-delete", of::<AgentDeleteReport>("agent delete")),
+        ("agent-describe", of::<AgentDescribeReport>("agent describe")),
+        ("agent-list", of::<AgentListReport>("agent list")),
+        ("agent-reinit", of::<AgentReinitReport>("agent reinit")),
         ("capabilities", of::<CapabilitiesReport>("capabilities")),
         ("completion", of::<CompletionReport>("completion")),
         ("config-check", reporting::<ConfigCheckReport>("config check")),
@@ -70,6 +70,9 @@ pub fn all() -> BTreeMap<&'static str, Value> {
         ("vm-reinit", of::<VmReinitReport>("vm reinit")),
         ("vm-start", of::<VmLifecycleReport>("vm start")),
         ("vm-stop", of::<VmLifecycleReport>("vm stop")),
+        ("workspace-grants-deny", of::<GrantsDenyReport>("workspace-grants deny")),
+        ("workspace-grants-grant", of::<GrantsReport>("workspace-grants grant")),
+        ("workspace-grants-list", of::<GrantsReport>("workspace-grants list")),
     ])
 }
 

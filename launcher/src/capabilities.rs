@@ -67,6 +67,8 @@ fn present(capability: Capability) -> bool {
         | Capability::VmHostV1
         | Capability::VmV1
         | Capability::SshHostKeysV1
-        | Capability::LsAllBackends => true,
+        | Capability::LsAllBackends
+        | Capability::AgentsV1
+        | Capability::WorkspaceGrantsV1 => true,
     }
 }

@@ -81,6 +81,9 @@ pub struct Global {
 /// Every command. `up` and `create` are two spellings of one; documents say which was used.
 #[derive(Debug, Subcommand)]
 pub enum Verb {
+    /// Agents as users of VMs
+    #[command(subcommand)]
+    Agent(AgentVerb),
     /// Print what this launcher can do
     Capabilities,
     /// Answer the question of a completion adapter; between the two of one version, and no part of the contract
@@ -133,6 +136,35 @@ pub enum Verb {
     /// Machines that VMs are on
     #[command(subcommand)]
     VmHost(VmHostVerb),
+    /// Which workspaces of its VM an agent may enter
+    #[command(subcommand)]
+    WorkspaceGrants(WorkspaceGrantsVerb),
+}
+
+/// What can be done with agents.
+#[derive(Debug, Subcommand)]
+pub enum AgentVerb {
+    /// Make an agent, or go on with one that was cut off
+    Create(Box<command::agent::create::Args>),
+    /// Delete an agent: its user, its home, what it runs
+    Delete(command::agent::delete::Args),
+    /// Show one agent and what it may enter
+    Describe(command::agent::Target),
+    /// List agents
+    List(command::agent::list::Args),
+    /// Prepare an agent once more; what is in its home stays
+    Reinit(command::agent::reinit::Args),
+}
+
+/// What can be done with an agent's grants.
+#[derive(Debug, Subcommand)]
+pub enum WorkspaceGrantsVerb {
+    /// Take back what an agent was granted
+    Deny(command::workspace_grants::deny::Args),
+    /// Let an agent into workspaces
+    Grant(command::workspace_grants::grant::Args),
+    /// List the workspaces that an agent may enter
+    List(command::agent::Target),
 }
 
 /// What can be done with the configuration.

@@ -3,6 +3,7 @@
 //! A command never names an engine's library, an environment variable's value or a stream, so each is tested with
 //! values.
 
+pub mod agent;
 pub mod capabilities;
 pub mod complete;
 pub mod completion;
@@ -22,6 +23,7 @@ pub mod stop;
 pub mod tunnel;
 pub mod vm;
 pub mod vm_host;
+pub mod workspace_grants;
 
 use std::sync::Arc;
 use std::time::Duration;

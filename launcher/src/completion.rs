@@ -59,12 +59,16 @@ pub struct Question {
 /// What is named in a place, of what is there and no flag or word of ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Named {
+    /// An agent.
+    Agent,
     /// A machine that VMs are on.
     VmHost,
     /// A VM.
     Vm,
     /// A workspace.
     Workspace,
+    /// A workspace on a VM.
+    WorkspaceOnVm,
 }
 
 /// What may stand there.
@@ -307,6 +311,12 @@ mod tests {
             ("agent-workspace vm delete --if-exists d", Named::Vm),
             ("agent-workspace vm create --host ", Named::VmHost),
             ("agent-workspace vm-host remove ", Named::VmHost),
+            ("agent-workspace agent delete ", Named::Agent),
+            ("agent-workspace agent create a --vm ", Named::Vm),
+            ("agent-workspace agent list --vm ", Named::Vm),
+            ("agent-workspace workspace-grants list ", Named::Agent),
+            ("agent-workspace workspace-grants grant a ", Named::WorkspaceOnVm),
+            ("agent-workspace workspace-grants deny a b ", Named::WorkspaceOnVm),
         ] {
             assert_eq!(ask(line).wants_names(), Some(named), "{line:?}");
         }
@@ -315,6 +325,8 @@ mod tests {
             "agent-workspace vm create ",
             "agent-workspace vm describe a ",
             "agent-workspace vm-host add ",
+            "agent-workspace agent create ",
+            "agent-workspace agent delete a ",
             "agent-workspace create --host ",
             "agent-workspace ",
             "agent-workspace ls ",

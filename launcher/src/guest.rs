@@ -10,6 +10,7 @@ pub mod rescue;
 pub mod secrets;
 pub mod tunnel;
 pub mod unsaved_work;
+pub mod users;
 pub mod vm;
 
 use std::time::Duration;

@@ -33,7 +33,7 @@ use serde::Serialize;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::backend::Backend;
-use crate::cli::{Cli, ConfigVerb, ImageVerb, Verb, VmHostVerb, VmVerb};
+use crate::cli::{AgentVerb, Cli, ConfigVerb, ImageVerb, Verb, VmHostVerb, VmVerb, WorkspaceGrantsVerb};
 use crate::command::App;
 use crate::command::vm::Fleet;
 use crate::completion::Named;
@@ -84,6 +84,7 @@ pub fn run(host: &Host) -> Exit {
 fn dispatch(host: &Host, output: &mut Output, verb: Verb, timeout: Option<Duration>) -> Exit {
     let json = output.json();
     match verb {
+        Verb::Agent(verb) => agent(host, output, verb, timeout),
         Verb::Capabilities => output.finish_as_document(&command::capabilities::run()),
         Verb::Help { command } => match cli::help(&command) {
             Some(text) => help(output, text),
@@ -163,6 +164,53 @@ fn dispatch(host: &Host, output: &mut Output, verb: Verb, timeout: Option<Durati
         }
         Verb::Vm(verb) => vm(host, output, verb, timeout),
         Verb::VmHost(verb) => vm_host(host, output, verb, timeout),
+        Verb::WorkspaceGrants(verb) => workspace_grants(host, output, verb, timeout),
+    }
+}
+
+/// The verbs of `agent`.
+fn agent(host: &Host, output: &mut Output, verb: AgentVerb, timeout: Option<Duration>) -> Exit {
+    use command::agent;
+    match verb {
+        AgentVerb::Create(args) => {
+            output.set_command("agent create");
+            fleet(host, output, timeout, args.resolve(host), agent::create::run)
+        }
+        AgentVerb::Delete(args) => {
+            output.set_command("agent delete");
+            fleet(host, output, timeout, args.resolve(), agent::delete::run)
+        }
+        AgentVerb::Describe(target) => {
+            output.set_command("agent describe");
+            fleet(host, output, timeout, target.resolve(), agent::describe::run)
+        }
+        AgentVerb::List(args) => {
+            output.set_command("agent list");
+            fleet(host, output, timeout, args.resolve(), agent::list::run)
+        }
+        AgentVerb::Reinit(args) => {
+            output.set_command("agent reinit");
+            fleet(host, output, timeout, args.resolve(host), agent::reinit::run)
+        }
+    }
+}
+
+/// The verbs of `workspace-grants`.
+fn workspace_grants(host: &Host, output: &mut Output, verb: WorkspaceGrantsVerb, timeout: Option<Duration>) -> Exit {
+    use command::workspace_grants as grants;
+    match verb {
+        WorkspaceGrantsVerb::Deny(args) => {
+            output.set_command("workspace-grants deny");
+            fleet(host, output, timeout, args.resolve(host), grants::deny::run)
+        }
+        WorkspaceGrantsVerb::Grant(args) => {
+            output.set_command("workspace-grants grant");
+            fleet(host, output, timeout, args.resolve(host), grants::grant::run)
+        }
+        WorkspaceGrantsVerb::List(target) => {
+            output.set_command("workspace-grants list");
+            fleet(host, output, timeout, target.resolve(), grants::list::run)
+        }
     }
 }
 

@@ -18,6 +18,7 @@ use std::time::Duration;
 use agent_workspace_contract::{EnvVar, ErrorCode};
 use rusqlite::{Connection, ErrorCode as Sqlite, OpenFlags, TransactionBehavior};
 
+pub use agents::{AdmittedTo, AgentRecord, AgentState};
 pub use claim::Claim;
 pub use vm_hosts::VmHostRecord;
 pub use vms::{Facts, Part, VmRecord};

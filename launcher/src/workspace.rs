@@ -1,5 +1,6 @@
 //! Rules that hold for workspaces on every backend. Pure: values in, values out.
 
+pub mod agent_name;
 pub mod git_ref;
 pub mod image_ref;
 pub mod isolation;
@@ -12,6 +13,7 @@ pub mod resources;
 pub mod secrets_mount;
 pub mod tunnel_name;
 
+pub use agent_name::AgentName;
 pub use git_ref::GitRef;
 pub use image_ref::ImageRef;
 pub use isolation::Isolation;

@@ -68,10 +68,17 @@ pub async fn names(backend: &dyn Backend, prefix: &Prefix) -> Vec<(String, Strin
     workspaces.into_iter().map(row).collect()
 }
 
-/// Every VM with its machine, or every VM host with its address; none when nothing is remembered, or it cannot be read.
+/// Every agent with its VM, VM with its machine, VM host with its address or workspace on a VM; none when nothing is remembered, or it cannot be read.
 pub fn remembered(store: &Store, named: Named) -> Vec<(String, String)> {
     let Ok(Some(records)) = store.read() else { return Vec::new() };
     match named {
+        Named::Agent => records.agents().unwrap_or_default().into_iter().map(|agent| (agent.name, agent.vm)).collect(),
+        Named::WorkspaceOnVm => records
+            .workspaces()
+            .unwrap_or_default()
+            .into_iter()
+            .map(|workspace| (workspace.name, workspace.vm))
+            .collect(),
         Named::Vm => records.vms().unwrap_or_default().into_iter().map(|vm| (vm.name, vm.host)).collect(),
         Named::VmHost => {
             records.vm_hosts().unwrap_or_default().into_iter().map(|host| (host.name, host.host)).collect()

@@ -1,7 +1,7 @@
 //! `create` (also `up`): makes a workspace with a clone in it, or comes back to the one that is there.
 
-mod args;
-mod credentials;
+pub(in crate::command) mod args;
+pub(in crate::command) mod credentials;
 pub mod plan;
 pub mod secrets;
 

@@ -27,6 +27,10 @@ use crate::workspace::MachineName;
 
 /// How long a VM that is merely looked at may take to answer.
 pub(super) const LOOK_LIMIT: Duration = Duration::from_secs(10);
+/// How long a command that does little waits for others that are at work on its VM.
+const CLAIM_PATIENCE: Duration = Duration::from_secs(30);
+/// How often it looks whether they are done.
+const CLAIM_PAUSE: Duration = Duration::from_millis(50);
 
 /// What every command about machines is given.
 pub struct Fleet {
@@ -121,9 +125,27 @@ impl Fleet {
         connection.map_err(|error| error.detail("vm", vm.name.clone()))
     }
 
+    /// Lays a claim to a VM for a command that does little: waits for others half a minute at most.
+    ///
+    /// # Errors
+    /// `vm_busy`, `state_failed`.
+    pub async fn claim_patiently(&self, vm: &str) -> Result<Claim> {
+        if self.store.is_claimed(vm) {
+            self.progress.detail("waiting", &format!("waiting for another command on VM {vm}"));
+        }
+        claim_within(&self.store, vm, CLAIM_PATIENCE).await
+    }
+
     /// A VM as documents show it.
-    pub fn row(&self, vm: &VmRecord) -> VmRow {
-        VmRow {
+    ///
+    /// # Errors
+    /// The store's own.
+    pub fn row(&self, vm: &VmRecord) -> Result<VmRow> {
+        let (workspaces, agents) = match self.store.read()? {
+            Some(records) => records.on_vm(&vm.name)?,
+            None => (Vec::new(), Vec::new()),
+        };
+        Ok(VmRow {
             vm: vm.name.clone(),
             platform: vm.platform.clone(),
             host: vm.host.clone(),
@@ -137,8 +159,10 @@ impl Fleet {
             architecture: vm.architecture.clone(),
             created_at: vm.created_at.clone(),
             last_seen_at: vm.last_seen_at.clone(),
+            workspaces: workspaces.len() as u64,
+            agents: agents.len() as u64,
             problems: self.problems(vm),
-        }
+        })
     }
 
     /// What is wrong with how a VM was made.
@@ -200,6 +224,25 @@ fn free(store: &Store, vm: &str) -> Result<Option<Claim>> {
         Ok(claim) => Ok(Some(claim)),
         Err(error) if error.code() == ErrorCode::VmBusy => Ok(None),
         Err(error) => Err(error),
+    }
+}
+
+/// Lays a claim to a VM within a time.
+///
+/// # Errors
+/// `vm_busy` when the time has gone by, `state_failed`.
+pub(super) async fn claim_within(store: &Store, vm: &str, patience: Duration) -> Result<Claim> {
+    let until = tokio::time::Instant::now() + patience;
+    loop {
+        match store.claim(vm) {
+            Err(error) if error.code() == ErrorCode::VmBusy && tokio::time::Instant::now() < until => {
+                tokio::time::sleep(CLAIM_PAUSE).await;
+            }
+            Err(error) if error.code() == ErrorCode::VmBusy => {
+                return Err(error.cause(format!("it was waited for {} seconds", patience.as_secs())));
+            }
+            laid => return laid,
+        }
     }
 }
 

@@ -50,10 +50,12 @@ pub(super) fn of(root: &Command, command: &Command, arg: &Arg, before: &[String]
     };
     let name = arg.get_value_names().and_then(|names| names.first()).map(|name| name.as_str()).unwrap_or_default();
     match (command.get_name(), arg.get_id().as_str(), name) {
+        ("grant" | "deny", _, WORKSPACE) => values.names = Some(Named::WorkspaceOnVm),
         (_, _, WORKSPACE) => values.names = Some(Named::Workspace),
         (_, _, "NAME") if arg.is_positional() => values.names = Some(Named::Workspace),
         // That of a new one is nobody's yet.
-        ("create" | "add", _, "VM" | "VM_HOST") => {}
+        ("create" | "add", _, "AGENT" | "VM" | "VM_HOST") if arg.is_positional() => {}
+        (_, _, "AGENT") => values.names = Some(Named::Agent),
         (_, _, "VM") => values.names = Some(Named::Vm),
         (_, _, "VM_HOST" | "VM_HOST|HOST") => values.names = Some(Named::VmHost),
         (_, _, "BACKEND") => values.words = BACKENDS.iter().map(|name| said(name, "")).collect(),

@@ -1,5 +1,6 @@
 //! Reports as text for people. The compiler asks for one for each report.
 
+mod agents;
 mod config;
 mod machines;
 

@@ -10,7 +10,7 @@ use super::connect::{Connection, Ended, From};
 use super::quoting::join;
 use crate::error::{Error, Result};
 use crate::host;
-use crate::machine::{Command, Listener, Machine, Output, Secret, Sink, Who, packing, terminal};
+use crate::machine::{Command, Listener, Machine, Output, Places, Secret, Sink, Who, packing, terminal};
 
 /// More than any of our scripts says; a command that says more is cut.
 const LONGEST_STDOUT: usize = 1 << 20;
@@ -20,6 +20,8 @@ const LONGEST_STDERR: usize = 16 << 10;
 const LONGEST_NOISE: usize = 64 << 10;
 /// As much of that as a message about it has room for.
 const LONGEST_TOLD: usize = 500;
+/// Root, for who is not.
+const SUDO: [&str; 3] = ["sudo", "-n", "--"];
 /// Says on both streams where the command's own words begin, then becomes the command.
 const BEGIN: &str = r#"printf '\n%s\n' "$0"; printf '\n%s\n' "$0" >&2; exec "$@""#;
 
@@ -29,12 +31,13 @@ pub struct SshMachine {
     connection: Arc<Connection>,
     /// What stands before the words of a command that is not root's.
     enter: Vec<String>,
+    places: Option<Places>,
 }
 
 impl SshMachine {
     /// The host at the far end; commands run as who logged in, and as root by `sudo`.
     pub fn new(connection: Arc<Connection>) -> Self {
-        Self { connection, enter: Vec::new() }
+        Self { connection, enter: Vec::new(), places: None }
     }
 
     /// The same for commands of somebody else, whom these words make of who logged in. Root's are root's all the same.
@@ -43,12 +46,24 @@ impl SshMachine {
         Self { enter, ..self }
     }
 
+    /// The same host as another of its users is there: with the environment of a fresh login and no session of PAM, in the
+    /// groups that it has now, in its home. What is run by root stays so.
+    #[must_use]
+    pub fn acting_as(&self, user: &str, places: Places) -> Self {
+        let become_root: &[&str] = if self.connection.user() == "root" { &[] } else { &SUDO };
+        let become_user = ["setpriv", "--reuid", user, "--regid", user, "--init-groups", "--reset-env", "--"];
+        let begin_at_home = ["env", "-C", &places.home];
+        let words = become_root.iter().chain(&become_user).chain(&begin_at_home);
+        let enter = words.map(|word| (*word).to_owned()).collect();
+        Self { connection: Arc::clone(&self.connection), enter, places: Some(places) }
+    }
+
     /// The words that run a command as who is to run it.
     fn words(&self, command: &Command) -> Vec<String> {
         let prefix = match command.who {
             Who::User => self.enter.clone(),
             Who::Root if self.connection.user() == "root" => Vec::new(),
-            Who::Root => ["sudo", "-n", "--"].map(str::to_owned).to_vec(),
+            Who::Root => SUDO.map(str::to_owned).to_vec(),
         };
         prefix.into_iter().chain(command.argv.iter().cloned()).collect()
     }
@@ -194,6 +209,10 @@ impl Machine for SshMachine {
         Err(Error::new(ErrorCode::GuestFailed, format!("could not read {path} on {}", self.connection.target()))
             .cause(String::from_utf8_lossy(&stderr).trim().to_owned())
             .hint("see: agent-workspace vm list"))
+    }
+
+    fn places(&self) -> Places {
+        self.places.clone().unwrap_or_default()
     }
 
     fn transport(&self, user: &str, workdir: &str) -> Transport {

@@ -59,7 +59,7 @@ impl WorkspaceState {
         }
     }
 
-    fn read(word: &str) -> Self {
+    pub(super) fn read(word: &str) -> Self {
         [Self::Creating, Self::Ready, Self::Removing, Self::Kept]
             .into_iter()
             .find(|state| state.as_str() == word)

@@ -262,11 +262,22 @@ fn the_token_is_nowhere_whatever_command_is_given_it() {
         search.once(&machines.over(search.launcher(line)), 0);
     }
     search.once(&machines.over(search.launcher("vm stop canary")), 9);
+    for line in [
+        "agent create claude",
+        "agent list",
+        "agent describe claude",
+        "agent reinit claude",
+        "workspace-grants grant claude --all",
+        "workspace-grants list claude",
+        "workspace-grants deny claude --all",
+    ] {
+        search.once(&machines.over(search.launcher(line)), 0);
+    }
     let files = machine.run(
         "find /etc /home /root /srv /tmp /run /var/log /var/tmp -xdev -type f -exec cat {} + | tr -cd '[:print:]\\n'",
     );
     search.is_not_in("the files of a machine", &files);
-    for line in ["vm delete canary", "vm-host remove box"] {
+    for line in ["agent delete claude", "vm delete canary", "vm-host remove box"] {
         search.once(&machines.over(search.launcher(line)), 0);
     }
 

@@ -80,14 +80,20 @@ fn remembering(set_up: impl FnOnce(&Path), args: &[&str]) -> Ran {
 
 fn provoked(code: ErrorCode) -> Option<Ran> {
     Some(match code {
-        // By real SSH servers, in the suite `machines`: `hosts.rs` and `vms.rs`.
-        ErrorCode::HostKeyChanged
+        // By real SSH servers, in the suite `machines`: `hosts.rs`, `vms.rs` and `agents.rs`.
+        ErrorCode::AgentBusy
+        | ErrorCode::AgentExists
+        | ErrorCode::GrantElsewhere
+        | ErrorCode::ShellNotFound
+        | ErrorCode::VmInUse
+        | ErrorCode::HostKeyChanged
         | ErrorCode::HostKeyUnknown
         | ErrorCode::SshAuthFailed
         | ErrorCode::VmExists
         | ErrorCode::VmHostInUse
         | ErrorCode::VmNotReady
         | ErrorCode::VmUnsuitable => return None,
+        ErrorCode::AgentNotFound => remembering(|_| {}, &["agent", "describe", "a"]),
         ErrorCode::CapabilityAbsent => alone(&["--supports", "nosuch"]),
         ErrorCode::CloneFailed => clone(128, "fatal: early EOF"),
         ErrorCode::ConfigExists => configured("", &["config", "init"]),

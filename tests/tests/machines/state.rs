@@ -43,6 +43,15 @@ fn who_only_looks_leaves_no_trace() {
     assert_eq!(ok(&state, "vm-host list").at("/vm_hosts").as_array().map(Vec::len), Some(0));
     fails(&state, "vm describe a", 3, "vm_not_found");
     fails(&state, "vm delete a", 3, "vm_not_found");
+    assert_eq!(ok(&state, "agent list").at("/agents").as_array().map(Vec::len), Some(0));
+    fails(&state, "agent list --vm a", 3, "vm_not_found");
+    for line in ["agent describe a", "agent reinit a", "agent delete a", "workspace-grants list a"] {
+        fails(&state, line, 3, "agent_not_found");
+    }
+    for line in ["workspace-grants grant a w", "workspace-grants deny a --all"] {
+        fails(&state, line, 3, "agent_not_found");
+    }
+    assert_eq!(ok(&state, "agent delete a --if-exists").at("/changed"), false);
     fails(&state, "vm-host remove a", 3, "vm_host_not_found");
     assert_eq!(ok(&state, "vm delete a --if-exists").at("/changed"), false);
     assert_eq!(ok(&state, "vm-host remove a --if-exists").at("/changed"), false);

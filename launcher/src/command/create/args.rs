@@ -309,7 +309,7 @@ impl Args {
         }
         // Before --env-file, which may name the same pipe.
         let token = match (clone.is_some() || setup_git, token_stdin) {
-            (true, true) => Some(piped_token(host)?),
+            (true, true) => Some(piped_token(host, "create OWNER/REPO")?),
             (true, false) => token(host)?,
             (false, true) => {
                 return Err(usage("--token-stdin is for a clone or --setup-git, and there is neither")
@@ -531,7 +531,11 @@ fn read_env_file(file: &str, host: &Host) -> Result<Vec<(String, String)>> {
     resources::env_file(file, &text, |name| host.named(name))
 }
 
-fn token(host: &Host) -> Result<Option<Secret>> {
+/// The token that the environment names.
+///
+/// # Errors
+/// `invalid_environment`.
+pub(in crate::command) fn token(host: &Host) -> Result<Option<Secret>> {
     let token = match host.var(EnvVar::GhToken)? {
         Some(token) => Some(token),
         None => host.var(EnvVar::GithubToken)?,
@@ -546,23 +550,31 @@ fn token(host: &Host) -> Result<Option<Secret>> {
     }
 }
 
-/// The token that is all there is on stdin. The line end that programs put after it is none of it.
-fn piped_token(host: &Host) -> Result<Secret> {
-    let example = "gh auth token | agent-workspace create OWNER/REPO --token-stdin";
+/// The token that is all there is on stdin, for a command in these words. The line end that programs put after it is none
+/// of it.
+///
+/// # Errors
+/// `usage`, `git_auth_missing`.
+pub(in crate::command) fn piped_token(host: &Host, command: &str) -> Result<Secret> {
+    let example = &format!("gh auth token | agent-workspace {command} --token-stdin");
     if host.stdin_terminal() {
-        return Err(usage("--token-stdin reads a pipe, and stdin is a terminal").hint(example));
+        return Err(usage("--token-stdin reads a pipe, and stdin is a terminal").hint(example.clone()));
     }
     let typed = host
         .stdin(MAX_TOKEN + 1)
-        .map_err(|error| usage("--token-stdin: stdin cannot be read").cause(error.to_string()).hint(example))?;
+        .map_err(|error| usage("--token-stdin: stdin cannot be read").cause(error.to_string()).hint(example.clone()))?;
     let token = typed.strip_suffix(b"\n").unwrap_or(&typed);
     let token = token.strip_suffix(b"\r").unwrap_or(token);
     if token.is_empty() {
-        return Err(Error::new(ErrorCode::GitAuthMissing, "--token-stdin found no token on stdin").hint(example));
+        return Err(
+            Error::new(ErrorCode::GitAuthMissing, "--token-stdin found no token on stdin").hint(example.clone())
+        );
     }
     let is_token = std::str::from_utf8(token).is_ok_and(|token| !token.contains(char::is_control));
     if !is_token || typed.len() > MAX_TOKEN {
-        return Err(usage("--token-stdin: what is on stdin is no token, which is one line of text").hint(example));
+        return Err(
+            usage("--token-stdin: what is on stdin is no token, which is one line of text").hint(example.clone())
+        );
     }
     Ok(Secret::new([token, b"\n"].concat()))
 }

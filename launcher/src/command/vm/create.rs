@@ -208,7 +208,7 @@ fn report(
 ) -> Result<VmCreateReport> {
     let transport =
         transport(&record)?.ok_or_else(|| usage(format!("it is not known who logs in to {}", record.host)))?;
-    Ok(VmCreateReport { vm: fleet.row(&record), created, steps, transport, timings_ms: fleet.phases.timings_ms() })
+    Ok(VmCreateReport { vm: fleet.row(&record)?, created, steps, transport, timings_ms: fleet.phases.timings_ms() })
 }
 
 #[cfg(test)]

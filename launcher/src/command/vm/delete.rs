@@ -1,9 +1,9 @@
 //! `vm delete`: forgets a VM; the machine goes with it where its platform has made it.
 
-use agent_workspace_contract::VmDeleteReport;
+use agent_workspace_contract::{ErrorCode, VmDeleteReport};
 
 use super::{Fleet, Target, not_found};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::platform;
 use crate::workspace::MachineName;
 
@@ -13,6 +13,9 @@ pub struct Args {
     /// The VM
     #[command(flatten)]
     target: Target,
+    /// Forget the workspaces and agents on it too
+    #[arg(long)]
+    force: bool,
     /// Succeed when there is no such VM
     #[arg(long)]
     if_exists: bool,
@@ -23,6 +26,8 @@ pub struct Args {
 pub struct Request {
     /// The VM.
     pub name: MachineName,
+    /// Whether what is remembered on it is forgotten with it.
+    pub force: bool,
     /// Whether absence is success.
     pub if_exists: bool,
 }
@@ -33,17 +38,17 @@ impl Args {
     /// # Errors
     /// `invalid_name`.
     pub fn resolve(self) -> Result<Request> {
-        let Self { target, if_exists } = self;
-        Ok(Request { name: target.resolve()?, if_exists })
+        let Self { target, force, if_exists } = self;
+        Ok(Request { name: target.resolve()?, force, if_exists })
     }
 }
 
 /// Deletes it.
 ///
 /// # Errors
-/// `vm_not_found`, `vm_busy`, the platform's own, or the store's.
+/// `vm_not_found`, `vm_in_use`, `vm_busy`, the platform's own, or the store's.
 pub async fn run(fleet: &Fleet, request: Request) -> Result<VmDeleteReport> {
-    let Request { name, if_exists } = request;
+    let Request { name, force, if_exists } = request;
     let vm = name.to_string();
     let record = match fleet.store.read()? {
         Some(records) => records.vm(&vm)?,
@@ -51,14 +56,40 @@ pub async fn run(fleet: &Fleet, request: Request) -> Result<VmDeleteReport> {
     };
     let Some(record) = record else {
         return if if_exists {
-            Ok(VmDeleteReport { vm, changed: false, machine_deleted: false })
+            Ok(VmDeleteReport {
+                vm,
+                changed: false,
+                machine_deleted: false,
+                forgotten_workspaces: Vec::new(),
+                forgotten_agents: Vec::new(),
+            })
         } else {
             Err(not_found(&name))
         };
     };
     let _claim = fleet.store.claim(&vm)?;
+    let (forgotten_workspaces, forgotten_agents) = fleet.store.write()?.on_vm(&vm)?;
+    let nothing = forgotten_workspaces.is_empty() && forgotten_agents.is_empty();
+    if !force && !nothing {
+        return Err(in_use(&vm, &forgotten_workspaces, &forgotten_agents));
+    }
     // First the machine: a row that is gone would leave one that nobody knows of.
     let machine_deleted = platform::open(&record.platform)?.delete(&record).await?;
-    let changed = fleet.store.write()?.forget_vm(&vm)?;
-    Ok(VmDeleteReport { vm, changed, machine_deleted })
+    let mut records = fleet.store.write()?;
+    records.forget_what_is_on(&vm)?;
+    let changed = records.forget_vm(&vm)?;
+    Ok(VmDeleteReport { vm, changed, machine_deleted, forgotten_workspaces, forgotten_agents })
+}
+
+fn in_use(vm: &str, workspaces: &[String], agents: &[String]) -> Error {
+    let all = |what: &str, names: &[String]| (!names.is_empty()).then(|| format!("{what}: {}", names.join(", ")));
+    let error = Error::new(ErrorCode::VmInUse, format!("workspaces or agents are on VM {vm}"))
+        .detail("vm", vm)
+        .detail("workspaces", workspaces.to_vec())
+        .detail("agents", agents.to_vec())
+        .hint(format!(
+            "remove them first (agent-workspace rm, agent delete), or forget them with it, the machine staying as it is: \
+             agent-workspace vm delete {vm} --force"
+        ));
+    [all("workspaces", workspaces), all("agents", agents)].into_iter().flatten().fold(error, Error::cause)
 }

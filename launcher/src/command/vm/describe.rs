@@ -15,21 +15,23 @@ use crate::workspace::MachineName;
 /// `vm_not_found`, or the store's own; never because the VM does not answer.
 pub async fn run(fleet: &Fleet, name: MachineName) -> Result<VmDescribeReport> {
     let record = fleet.find(&name)?;
-    let events = match fleet.store.read()? {
-        Some(records) => records.events(name.as_str())?,
-        None => Vec::new(),
+    let (events, (workspaces, agents)) = match fleet.store.read()? {
+        Some(records) => (records.events(name.as_str())?, records.on_vm(name.as_str())?),
+        None => Default::default(),
     };
     let transport = transport(&record)?;
-    let row = fleet.row(&record);
+    let row = fleet.row(&record)?;
     if record.provisioning != VmPhase::Complete {
-        return Ok(VmDescribeReport { vm: with_status(row, VmStatus::Unknown, None), live: None, events, transport });
+        let vm = with_status(row, VmStatus::Unknown, None);
+        return Ok(VmDescribeReport { vm, live: None, workspaces, agents, events, transport });
     }
     let (status, live, why) = match looked(ask(fleet, &record), &record).await {
         Ok(Ok(live)) => (VmStatus::Running, Some(live), None),
         Ok(Err(error)) => (VmStatus::Running, None, Some(error)),
         Err(error) => (not_answering(&record).await, None, Some(error)),
     };
-    Ok(VmDescribeReport { vm: with_status(row, status, why.as_ref()), live, events, transport })
+    let vm = with_status(row, status, why.as_ref());
+    Ok(VmDescribeReport { vm, live, workspaces, agents, events, transport })
 }
 
 /// How a VM is, or why one that let us in did not say.

@@ -32,17 +32,13 @@ pub async fn run(fleet: &Fleet, live: bool) -> Result<VmListReport> {
         Some(records) => records.vms()?,
         None => Vec::new(),
     };
-    let vms = if live {
-        join_all(records.iter().map(|vm| asked(fleet, vm))).await
-    } else {
-        records.iter().map(|vm| fleet.row(vm)).collect()
-    };
+    let rows = records.iter().map(|vm| fleet.row(vm)).collect::<Result<Vec<_>>>()?;
+    let vms = if live { join_all(records.iter().zip(rows).map(|(vm, row)| asked(fleet, vm, row))).await } else { rows };
     Ok(VmListReport { vms })
 }
 
 /// A VM with the state that it is in now.
-async fn asked(fleet: &Fleet, vm: &VmRecord) -> VmRow {
-    let row = fleet.row(vm);
+async fn asked(fleet: &Fleet, vm: &VmRecord, row: VmRow) -> VmRow {
     if vm.provisioning != VmPhase::Complete {
         return with_status(row, VmStatus::Unknown, None);
     }

@@ -62,7 +62,7 @@ pub async fn run(fleet: &Fleet, request: Request) -> Result<VmReinitReport> {
     }
     let steps = initialize::run(fleet, name.as_str(), &by, &machine).await?;
     connection.close().await;
-    let vm = fleet.row(&fleet.find(&name)?);
+    let vm = fleet.row(&fleet.find(&name)?)?;
     let changed = steps.iter().any(|step| step.changed);
     Ok(VmReinitReport { vm, changed, steps, timings_ms: fleet.phases.timings_ms() })
 }

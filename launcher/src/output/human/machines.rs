@@ -57,7 +57,7 @@ impl Human for VmReinitReport {
     }
 }
 
-fn steps(steps: &[VmStep]) -> String {
+pub(super) fn steps(steps: &[VmStep]) -> String {
     let word = |step: &VmStep| if step.changed { "changed" } else { "as it should be" };
     steps.iter().map(|step| format!("{}: {}\n", step.step.replace('_', " "), word(step))).collect()
 }
@@ -66,10 +66,12 @@ impl Human for VmListReport {
     fn human(&self, terminal: Terminal) -> String {
         let columns = |row: &VmRow| {
             let seen = row.last_seen_at.clone().unwrap_or_default();
-            [row.vm.clone(), state(row), row.platform.clone(), plain(&row.host), seen].to_vec()
+            let (workspaces, agents) = (row.workspaces.to_string(), row.agents.to_string());
+            [row.vm.clone(), state(row), row.platform.clone(), plain(&row.host), workspaces, agents, seen].to_vec()
         };
         let rows = self.vms.iter().map(columns).collect();
-        let mut text = table(terminal, &["NAME", "STATUS", "PLATFORM", "HOST", "LAST SEEN"], rows, "no VMs");
+        let header = ["NAME", "STATUS", "PLATFORM", "HOST", "WORKSPACES", "AGENTS", "LAST SEEN"];
+        let mut text = table(terminal, &header, rows, "no VMs");
         if terminal.is {
             for (row, problem) in self.vms.iter().flat_map(|row| row.problems.iter().map(move |problem| (row, problem)))
             {
@@ -120,6 +122,12 @@ impl Human for VmDescribeReport {
         if let Some(transport) = &self.transport {
             text += &format!("enter: {}\n", enter_line(transport));
         }
+        for workspace in &self.workspaces {
+            text += &format!("workspace: {}\n", plain(workspace));
+        }
+        for agent in &self.agents {
+            text += &format!("agent: {}\n", plain(agent));
+        }
         for problem in &row.problems {
             text += &format!("problem: {}\n", plain(&problem.message));
         }
@@ -157,11 +165,15 @@ impl Human for VmLifecycleReport {
 
 impl Human for VmDeleteReport {
     fn human(&self, _: Terminal) -> String {
-        match (self.changed, self.machine_deleted) {
+        let mut text = match (self.changed, self.machine_deleted) {
             (false, _) => format!("nothing to delete: {}\n", self.vm),
             (true, true) => format!("deleted: {}\n", self.vm),
             (true, false) => format!("forgotten: {}; the machine itself stays as it is\n", self.vm),
+        };
+        for (what, names) in [("workspace", &self.forgotten_workspaces), ("agent", &self.forgotten_agents)] {
+            text.extend(names.iter().map(|name| format!("forgotten: {what} {}\n", plain(name))));
         }
+        text
     }
 }
 
@@ -184,6 +196,8 @@ mod tests {
             architecture: None,
             created_at: "2026-01-22T08:46:52Z".to_owned(),
             last_seen_at: None,
+            workspaces: 2,
+            agents: 0,
             problems: Vec::new(),
         }
     }
@@ -191,14 +205,15 @@ mod tests {
     #[test]
     fn lists_for_programs_keep_empty_columns_and_have_no_header() {
         let report = VmListReport { vms: vec![row()] };
-        assert_eq!(report.human(Terminal::default()), "dev\tready\tssh\tadmin@vm\t\n");
+        assert_eq!(report.human(Terminal::default()), "dev\tready\tssh\tadmin@vm\t2\t0\t\n");
         let people = report.human(Terminal { is: true, columns: Some(100) });
         assert!(people.contains("LAST SEEN"), "{people}");
     }
 
     #[test]
     fn what_a_machine_says_of_itself_cannot_drive_the_terminal() {
-        let report = VmDescribeReport { vm: row(), live: None, events: Vec::new(), transport: None };
+        let (workspaces, agents, events) = (vec!["agent-ws-a".to_owned()], Vec::new(), Vec::new());
+        let report = VmDescribeReport { vm: row(), live: None, workspaces, agents, events, transport: None };
         assert!(!report.human(Terminal::default()).contains('\u{1b}'));
     }
 }

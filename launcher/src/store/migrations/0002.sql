@@ -22,11 +22,18 @@ CREATE TABLE workspaces (
 CREATE TABLE agents (
     name TEXT PRIMARY KEY,
     vm TEXT NOT NULL REFERENCES vms (name),
+    -- The mark of the call that made it, which its user carries on the machine.
+    create_id TEXT NOT NULL DEFAULT '',
     linux_user TEXT NOT NULL,
     template TEXT,
+    -- What was asked for, as JSON, and the shell that this came to.
+    setup TEXT NOT NULL DEFAULT '{}',
+    shell TEXT,
+    -- Why its dotfiles are not in their places.
+    dotfiles_problem TEXT,
     -- Whether it may into every workspace of its VM, also those that are still to come.
     grant_all INTEGER NOT NULL DEFAULT 0 CHECK (grant_all IN (0, 1)),
-    state TEXT NOT NULL CHECK (state IN ('creating', 'ready', 'failed', 'removing')),
+    state TEXT NOT NULL CHECK (state IN ('creating', 'ready', 'removing')),
     created_at TEXT NOT NULL,
     UNIQUE (vm, linux_user)
 ) STRICT;

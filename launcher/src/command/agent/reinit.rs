@@ -1,0 +1,94 @@
+//! `agent reinit`: prepares an agent once more. What is in its home stays as it is.
+
+use std::sync::Arc;
+
+use agent_workspace_contract::{AgentReinitReport, ErrorCode};
+
+use super::{GitFlags, SetupFlags, Target, choose_vm, find, grants, prepare, row};
+use crate::command::create::credentials::SetupGit;
+use crate::command::vm::{Fleet, HostKeys};
+use crate::error::{Error, Result};
+use crate::guest::users::AgentSetup;
+use crate::host::{self, Host};
+use crate::ssh::SshMachine;
+use crate::store::{AgentRecord, AgentState};
+use crate::workspace::{AgentName, MachineName};
+
+/// Flags of `agent reinit`.
+#[derive(clap::Args, Debug)]
+pub struct Args {
+    /// The agent
+    #[command(flatten)]
+    target: Target,
+    /// How it is set up from now on; what is not given stays
+    #[command(flatten)]
+    setup: SetupFlags,
+    /// Its git credentials
+    #[command(flatten)]
+    git: GitFlags,
+    /// Whether to believe the machine
+    #[command(flatten)]
+    keys: HostKeys,
+}
+
+/// What is prepared again.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Request {
+    /// The agent.
+    pub name: AgentName,
+    /// How it is set up from now on; what is absent stays.
+    pub setup: AgentSetup,
+    /// Git credentials that it keeps.
+    pub git: Option<SetupGit>,
+    /// Whether a host that was never seen is believed.
+    pub accept_new: bool,
+}
+
+impl Args {
+    /// Checks everything that needs neither state nor network.
+    ///
+    /// # Errors
+    /// `invalid_name`, `usage`, `invalid_repo`, `invalid_ref`, `git_auth_missing`, `invalid_environment`.
+    pub fn resolve(self, host: &Host) -> Result<Request> {
+        let Self { target, setup, git, keys: HostKeys { accept_new_host_key } } = self;
+        Ok(Request {
+            name: target.resolve()?,
+            setup: setup.resolve()?,
+            git: git.resolve(host, "agent reinit AGENT --setup-git")?,
+            accept_new: accept_new_host_key,
+        })
+    }
+}
+
+/// Prepares it.
+///
+/// # Errors
+/// `agent_not_found`, `agent_exists` for one that is not whole, `vm_busy`, `shell_not_found`, `name_taken`, those of
+/// connecting and of keeping credentials, `guest_failed`, or the store's own.
+pub async fn run(fleet: &Fleet, request: Request) -> Result<AgentReinitReport> {
+    let Request { name, setup, git, accept_new } = request;
+    let vm = choose_vm(fleet, Some(&MachineName::parse(&find(fleet, &name)?.vm)?))?;
+    let connection = fleet.reach(&vm, accept_new).await?;
+    let machine = SshMachine::new(Arc::clone(&connection));
+    let _claim = fleet.claim_patiently(&vm.name).await?;
+    let there = find(fleet, &name)?;
+    if there.state != AgentState::Ready {
+        let (how, next) = match there.state {
+            AgentState::Creating => ("made", "create"),
+            _ => ("deleted", "delete"),
+        };
+        return Err(Error::new(ErrorCode::AgentExists, format!("agent {name} is being {how}"))
+            .detail("agent", name.as_str())
+            .hint(format!("go on with that first: agent-workspace agent {next} {name}")));
+    }
+    let setup = AgentSetup {
+        shell: setup.shell.or_else(|| there.setup.shell.clone()),
+        dotfiles: setup.dotfiles.or_else(|| there.setup.dotfiles.clone()),
+    };
+    let agent = AgentRecord { setup, ..there };
+    let (agent, steps) = prepare::run(fleet, &machine, &agent, &host::fresh_id()?, git, || ()).await?;
+    connection.close().await;
+    let changed = steps.iter().any(|step| step.changed);
+    let grants = grants(fleet, name.as_str())?;
+    Ok(AgentReinitReport { agent: row(fleet, &agent), changed, steps, grants, timings_ms: fleet.phases.timings_ms() })
+}

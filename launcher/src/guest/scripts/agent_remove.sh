@@ -1,0 +1,50 @@
+# Removes an agent's user and what it has outside of workspaces; what it made in workspaces becomes theirs.
+# $1 user  $2 mark of the agent  $3 the call whose making of it must not go on, or empty  $4 the folder of workspaces
+# $5 whether its processes are ended, yes|no
+# Prints result=removed|gone, ended=COUNT and `end` last. Own statuses: see users.rs.
+# shellcheck disable=SC2154 # agent_common.sh stands before it
+name=$1 own=$2 call=$3 workspaces=$4 end=$5
+[ -z "$call" ] || : >"$locks/removed-$call"
+rm -rf -- "/home/.$name.new"
+ended=0
+read_user "$name"
+if [ -z "$uid" ]; then
+  printf 'result=gone\nended=0\nend\n'
+  exit 0
+fi
+[ "$mark" = "agent-workspace $own" ] || exit 82
+if [ "$home" != "/home/$name" ]; then
+  echo "the home of $name is $home now, and nothing is removed" >&2
+  exit 1
+fi
+if [ "$end" = no ] && [ -n "$(processes_of "$uid")" ]; then
+  processes_of "$uid" | wc -l >&2
+  exit 85
+fi
+
+# First what would start others.
+rm -f -- "/var/spool/cron/crontabs/$name" "/var/lib/systemd/linger/$name"
+for jobs in /var/spool/cron/atjobs /var/spool/at; do
+  [ ! -d "$jobs" ] || find "$jobs" -xdev -type f -user "$uid" -delete
+done
+if [ -d /run/systemd/system ]; then
+  loginctl disable-linger "$name" 2>/dev/null || true
+  systemctl stop "user@$uid.service" 2>/dev/null || true
+fi
+end_processes "$uid"
+
+# A number is used again: nobody shall own what this one made.
+for work in "$workspaces"/*/work; do
+  [ -d "$work" ] || continue
+  find "$work" -xdev -user "$uid" -execdir chown -h --from="$uid" "$(stat -c %u:%g "$work")" -- '{}' + 2>/dev/null || true
+done
+for folder in /tmp /var/tmp /dev/shm /run/lock; do
+  [ -d "$folder" ] || continue
+  find "$folder" -xdev -mindepth 1 -user "$uid" ! -type d -delete 2>/dev/null || true
+  find "$folder" -xdev -mindepth 1 -depth -user "$uid" -type d -empty -delete 2>/dev/null || true
+done
+rm -rf --one-file-system -- "$home"
+rm -f -- "/var/mail/$name"
+userdel "$name" >&2
+! getent group "$name" >/dev/null || groupdel "$name" >&2
+printf 'result=removed\nended=%s\nend\n' "$ended"
