@@ -70,6 +70,10 @@ capabilities! {
     VmV1 = "vm-v1", "`vm create|list|describe|start|stop|reinit|delete` and what they print";
     VmPlatformSsh = "vm-platform-ssh", "`vm create --platform ssh --host HOST` takes in a Debian machine that is there";
     SshHostKeysV1 = "ssh-host-keys-v1", "a host that is not known is refused with its fingerprint, until `--accept-new-host-key`; one that has changed always";
+    SshHostCertificatesV1 = "ssh-host-certificates-v1", "a host that an authority of known_hosts (`@cert-authority`) vouches for is believed";
+    PassphraseFdFlag = "passphrase-fd-flag", "`--passphrase-fd N` reads the passphrase of encrypted SSH keys from a descriptor";
+    VmLogs = "vm-logs", "`vm logs` prints what the steps of making a VM said";
+    VmPortForward = "vm-port-forward", "`vm port-forward` carries ports of this machine to ports of a VM";
     BackendDocker = "backend-docker", "workspaces are Docker containers and volumes";
     BackendHost = "backend-host", "`--backend host`: workspaces are folders of this machine, `isolation` says how high their walls are, and `create --isolation require` fails where there are none";
 }

@@ -19,13 +19,13 @@ pub use env::EnvVar;
 pub use exit::Exit;
 pub use report::{
     BackendSummary, CapabilitiesReport, Check, CheckStatus, CommandSummary, CompletionReport, CreateReport,
-    DescribeReport, DoctorReport, ErrorSummary, FailedItem, FieldReport, HelpReport, ImageBuildReport, Isolation,
-    KeptItem, LeftKept, LeftRemoved, LeftUnremoved, LifecycleReport, Login, LsReport, ParseRepoReport, Plan,
-    PlanReport, PlannedStep, PlannedVolume, Problem, PruneReport, Quoting, RemovedItem, RequiresReport, RescueReport,
-    RescuedItem, RmReport, SchemaReport, SecretsReport, SupportsReport, Transport, TunnelReport, VersionReport,
-    VmCreateReport, VmDeleteReport, VmDescribeReport, VmEvent, VmHostAddReport, VmHostListReport, VmHostRemoveReport,
-    VmHostRow, VmLifecycleReport, VmListReport, VmLive, VmPhase, VmReinitReport, VmRow, VmStatus, VmStep, WorkspaceRow,
-    WorkspaceStatus,
+    DescribeReport, DoctorReport, ErrorSummary, FailedItem, FieldReport, HelpReport, HostKey, HostKeyBelief,
+    ImageBuildReport, Isolation, KeptItem, LeftKept, LeftRemoved, LeftUnremoved, LifecycleReport, Login, LsReport,
+    ParseRepoReport, Plan, PlanReport, PlannedStep, PlannedVolume, Problem, PruneReport, Quoting, RemovedItem,
+    RequiresReport, RescueReport, RescuedItem, RmReport, SchemaReport, SecretsReport, SupportsReport, Transport,
+    TunnelReport, VersionReport, VmCreateReport, VmDeleteReport, VmDescribeReport, VmEvent, VmForward, VmHostAddReport,
+    VmHostListReport, VmHostRemoveReport, VmHostRow, VmLifecycleReport, VmListReport, VmLive, VmLog, VmLogsReport,
+    VmPhase, VmPortForwardReport, VmReinitReport, VmRow, VmStatus, VmStep, WorkspaceRow, WorkspaceStatus,
 };
 
 /// Version of the documents' shape.

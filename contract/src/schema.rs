@@ -14,7 +14,7 @@ use crate::{
     Failure, FieldReport, HelpReport, ImageBuildReport, LifecycleReport, LsReport, ParseRepoReport, PlanReport,
     PruneReport, RequiresReport, RmReport, SchemaReport, Success, SupportsReport, TunnelReport, VersionReport,
     VmCreateReport, VmDeleteReport, VmDescribeReport, VmHostAddReport, VmHostListReport, VmHostRemoveReport,
-    VmLifecycleReport, VmListReport, VmReinitReport,
+    VmLifecycleReport, VmListReport, VmLogsReport, VmPortForwardReport, VmReinitReport,
 };
 
 /// Stands for an error code in schemas: a string of the closed list.
@@ -62,6 +62,8 @@ pub fn all() -> BTreeMap<&'static str, Value> {
         ("vm-host-list", of::<VmHostListReport>("vm-host list")),
         ("vm-host-remove", of::<VmHostRemoveReport>("vm-host remove")),
         ("vm-list", of::<VmListReport>("vm list")),
+        ("vm-logs", of::<VmLogsReport>("vm logs")),
+        ("vm-port-forward", of::<VmPortForwardReport>("vm port-forward")),
         ("vm-reinit", of::<VmReinitReport>("vm reinit")),
         ("vm-start", of::<VmLifecycleReport>("vm start")),
         ("vm-stop", of::<VmLifecycleReport>("vm stop")),

@@ -64,6 +64,10 @@ fn present(capability: Capability) -> bool {
         | Capability::CompletionV1
         | Capability::VmHostV1
         | Capability::VmV1
-        | Capability::SshHostKeysV1 => true,
+        | Capability::SshHostKeysV1
+        | Capability::SshHostCertificatesV1
+        | Capability::PassphraseFdFlag
+        | Capability::VmLogs
+        | Capability::VmPortForward => true,
     }
 }

@@ -2,6 +2,8 @@
 //!
 //! Everything else is given a `Host`, so that rules are tested with values.
 
+pub mod descriptor;
+pub mod ports;
 pub mod rescue_folder;
 pub mod untar;
 
@@ -13,6 +15,7 @@ use std::path::{Path, PathBuf};
 use agent_workspace_contract::{EnvVar, ErrorCode};
 
 use crate::error::{Error, Result};
+use crate::machine::Secret;
 
 /// The process as it was started.
 #[derive(Clone, Debug, Default)]
@@ -23,6 +26,7 @@ pub struct Host {
     stdin_terminal: bool,
     stdout_terminal: bool,
     stderr_terminal: bool,
+    passphrase: Option<Secret>,
     #[cfg(any(test, feature = "fuzzing"))]
     piped: Option<Vec<u8>>,
 }
@@ -38,6 +42,7 @@ impl Host {
             stdin_terminal: std::io::stdin().is_terminal(),
             stdout_terminal: std::io::stdout().is_terminal(),
             stderr_terminal: std::io::stderr().is_terminal(),
+            passphrase: None,
             #[cfg(any(test, feature = "fuzzing"))]
             piped: None,
         }
@@ -61,6 +66,17 @@ impl Host {
     pub fn piped(mut self, bytes: &[u8]) -> Self {
         self.piped = Some(bytes.to_owned());
         self
+    }
+
+    /// The same with what opens encrypted SSH keys.
+    #[must_use]
+    pub fn with_passphrase(&self, passphrase: Secret) -> Self {
+        Self { passphrase: Some(passphrase), ..self.clone() }
+    }
+
+    /// What opens encrypted SSH keys, when it was given.
+    pub fn passphrase(&self) -> Option<&Secret> {
+        self.passphrase.as_ref()
     }
 
     /// The arguments, the program's own name first.

@@ -5,9 +5,10 @@
 
 mod auth;
 mod connect;
+mod forward;
 mod known_hosts;
 mod machine;
-mod quoting;
+pub(crate) mod quoting;
 mod settings;
 mod target;
 #[cfg(test)]
@@ -18,12 +19,14 @@ use std::path::PathBuf;
 use agent_workspace_contract::EnvVar;
 
 pub use connect::Connection;
+pub use forward::Uncarried;
 pub use machine::SshMachine;
 pub(crate) use machine::transport;
 pub use target::RemoteTarget;
 
 use crate::error::Result;
 use crate::host::Host;
+use crate::machine::Secret;
 
 /// What of this process SSH needs: who we are, where our files are, and which programs there are.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -36,6 +39,8 @@ pub struct Client {
     agent: Option<String>,
     /// The system's `ssh`, which knows how to read its own configuration.
     program: Option<PathBuf>,
+    /// What opens encrypted key files.
+    passphrase: Option<Secret>,
 }
 
 impl Client {
@@ -49,6 +54,7 @@ impl Client {
             user: host.user_name(),
             agent: host.var(EnvVar::SshAuthSock)?,
             program: host.program("ssh"),
+            passphrase: host.passphrase().cloned(),
         })
     }
 }

@@ -17,6 +17,8 @@ pub struct VmRecord {
     pub host: String,
     /// The VM host it is on.
     pub vm_host: Option<String>,
+    /// The mark of the machine.
+    pub machine_id: Option<String>,
     /// Whether the machine is there.
     pub provisioning: VmPhase,
     /// Whether it is prepared.
@@ -60,7 +62,7 @@ pub enum Part {
 }
 
 impl VmRecord {
-    const COLUMNS: &str = "name, platform, host, vm_host, provisioning, initialization, admin_user, admin_home, os, \
+    const COLUMNS: &str = "name, platform, host, vm_host, machine_id, provisioning, initialization, admin_user, admin_home, os, \
                            architecture, created_at, last_seen_at";
 
     fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
@@ -69,21 +71,22 @@ impl VmRecord {
             platform: row.get(1)?,
             host: row.get(2)?,
             vm_host: row.get(3)?,
-            provisioning: phase(&row.get::<_, String>(4)?),
-            initialization: phase(&row.get::<_, String>(5)?),
-            admin_user: row.get(6)?,
-            admin_home: row.get(7)?,
-            os: row.get(8)?,
-            architecture: row.get(9)?,
-            created_at: row.get(10)?,
-            last_seen_at: row.get(11)?,
+            machine_id: row.get(4)?,
+            provisioning: phase(&row.get::<_, String>(5)?),
+            initialization: phase(&row.get::<_, String>(6)?),
+            admin_user: row.get(7)?,
+            admin_home: row.get(8)?,
+            os: row.get(9)?,
+            architecture: row.get(10)?,
+            created_at: row.get(11)?,
+            last_seen_at: row.get(12)?,
         })
     }
 }
 
 impl Part {
-    /// The word for it in the names of events.
-    fn word(self) -> &'static str {
+    /// The word for it in the names of events and in logs.
+    pub fn word(self) -> &'static str {
         match self {
             Self::Provisioning => "provisioning",
             Self::Initialization => "initialization",

@@ -75,6 +75,7 @@ fn provoked(code: ErrorCode) -> Option<Ran> {
         // By real SSH servers, in the suite `machines`: `hosts.rs` and `vms.rs`.
         ErrorCode::HostKeyChanged
         | ErrorCode::HostKeyUnknown
+        | ErrorCode::PortTaken
         | ErrorCode::SshAuthFailed
         | ErrorCode::VmExists
         | ErrorCode::VmHostInUse

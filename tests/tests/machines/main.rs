@@ -1,6 +1,8 @@
 //! The binary against machines over SSH: servers on this host, and Debian machines in containers. Run it through
 //! `./dev test`.
 
+mod forward;
 mod hosts;
+mod migrations;
 mod state;
 mod vms;

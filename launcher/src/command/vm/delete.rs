@@ -58,7 +58,7 @@ pub async fn run(fleet: &Fleet, request: Request) -> Result<VmDeleteReport> {
     };
     let _claim = fleet.store.claim(&vm)?;
     // First the machine: a row that is gone would leave one that nobody knows of.
-    let machine_deleted = platform::open(&record.platform)?.delete(&record).await?;
+    let machine_deleted = platform::of(&record)?.delete(&record).await?;
     let changed = fleet.store.write()?.forget_vm(&vm)?;
     Ok(VmDeleteReport { vm, changed, machine_deleted })
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use agent_workspace_contract::VmReinitReport;
 
+use super::log::Log;
 use super::{Fleet, HostKeys, Target, initialize};
 use crate::error::Result;
 use crate::ssh::SshMachine;
@@ -50,7 +51,7 @@ pub async fn run(fleet: &Fleet, request: Request) -> Result<VmReinitReport> {
     let _claim = fleet.store.claim(name.as_str())?;
     let connection = fleet.reach(&record, accept_new).await?;
     let machine = SshMachine::new(Arc::clone(&connection));
-    let steps = initialize::run(fleet, name.as_str(), &machine).await?;
+    let steps = initialize::run(fleet, name.as_str(), &machine, &Log::new()?).await?;
     connection.close().await;
     let vm = fleet.row(&fleet.find(&name)?);
     let changed = steps.iter().any(|step| step.changed);

@@ -40,3 +40,17 @@ CREATE TABLE grants (
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX grants_by_workspace ON grants (workspace);
+
+-- What the steps of making a VM said, the newest runs alone.
+CREATE TABLE vm_logs (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    vm TEXT NOT NULL REFERENCES vms (name) ON DELETE CASCADE,
+    -- The mark of the call that it was.
+    run TEXT NOT NULL,
+    at TEXT NOT NULL,
+    part TEXT NOT NULL,
+    step TEXT NOT NULL,
+    text TEXT NOT NULL
+) STRICT;
+
+CREATE INDEX vm_logs_by_vm ON vm_logs (vm, run);
