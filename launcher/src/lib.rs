@@ -304,18 +304,21 @@ fn conduct<R>(
     let ignored = IgnoredSignals::now();
     let exit = runtime.block_on(async {
         let mut signals = Signals::listen(ignored);
-        let (mut run, mut expired) = (std::pin::pin!(run), std::pin::pin!(expired(work.timeout)));
-        let result = loop {
-            tokio::select! {
-                biased;
-                error = signals.interruption() => {
-                    // For a command that waits for it, Ctrl-C is how it ends and no failure.
-                    if error.code() != ErrorCode::Interrupted || !work.ending.ask() {
-                        break Err(error);
+        let result = {
+            // Let go of before anything is taken back: what it holds, a claim say, is in the way of that.
+            let (mut run, mut expired) = (std::pin::pin!(run), std::pin::pin!(expired(work.timeout)));
+            loop {
+                tokio::select! {
+                    biased;
+                    error = signals.interruption() => {
+                        // For a command that waits for it, Ctrl-C is how it ends and no failure.
+                        if error.code() != ErrorCode::Interrupted || !work.ending.ask() {
+                            break Err(error);
+                        }
                     }
+                    error = &mut expired => break Err(error),
+                    result = &mut run => break result,
                 }
-                error = &mut expired => break Err(error),
-                result = &mut run => break result,
             }
         };
         let result = match result {

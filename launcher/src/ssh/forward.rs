@@ -139,10 +139,12 @@ async fn down(
                 Ok(count) if count > 0 => {
                     waiting -= count;
                     since = Instant::now();
-                    if let Some(first) = queue.front_mut() {
-                        first.advance(count);
+                    let mut left = front;
+                    left.advance(count);
+                    match queue.front_mut() {
+                        Some(first) if !left.is_empty() => *first = left,
+                        _ => drop(queue.pop_front()),
                     }
-                    queue.pop_front_if(|first| first.is_empty());
                 }
                 _ => return Ok(()),
             },

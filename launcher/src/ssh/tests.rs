@@ -173,7 +173,7 @@ const SERVER: &str = "AGENT_WORKSPACE_TEST_ATTACH";
 
 #[tokio::test]
 #[ignore = "is run on a terminal by another test"]
-#[expect(clippy::disallowed_methods, reason = "the other test says where the server is")]
+#[expect(clippy::disallowed_methods, clippy::print_stdout, reason = "it talks to the test that runs it")]
 async fn a_session() {
     let Ok(server) = std::env::var(SERVER) else { return };
     let (port, home) = server.split_once(' ').unwrap();
@@ -189,7 +189,6 @@ async fn a_session() {
 
 #[test]
 #[ignore = "starts an SSH server: run ./dev test"]
-#[expect(clippy::disallowed_methods, reason = "the session is this very program")]
 fn a_session_has_the_size_of_the_terminal_its_keys_go_there_and_its_status_comes_back() {
     let server = Server::start();
     let mut session = Process::new(std::env::current_exe().unwrap());

@@ -15,8 +15,11 @@ const LONGEST: usize = 16 << 10;
 #[derive(Clone)]
 pub(super) struct Log {
     run: String,
-    steps: Arc<Mutex<Vec<(VmLog, Vec<u8>)>>>,
+    steps: Arc<Mutex<Vec<Step>>>,
 }
+
+/// A step, and the end of what it said so far.
+type Step = (VmLog, Vec<u8>);
 
 impl Log {
     /// A log of a run that begins.
@@ -49,11 +52,11 @@ impl Log {
     /// `state_failed`.
     pub(super) fn save(&self, records: &mut Records, vm: &str) -> Result<()> {
         let steps = std::mem::take(&mut *self.lock());
-        let whole = |(log, said): (VmLog, Vec<u8>)| VmLog { text: String::from_utf8_lossy(&said).into_owned(), ..log };
+        let whole = |(log, said): Step| VmLog { text: String::from_utf8_lossy(&said).into_owned(), ..log };
         records.add_logs(vm, &self.run, &steps.into_iter().map(whole).collect::<Vec<_>>())
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<(VmLog, Vec<u8>)>> {
+    fn lock(&self) -> MutexGuard<'_, Vec<Step>> {
         self.steps.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
