@@ -215,6 +215,7 @@ mod tests {
     fn what_is_newer_is_refused_with_the_way_back_and_left_alone() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("state.db");
+        migrate(&mut open(&path), &path, &[ONE]).unwrap();
         migrate(&mut open(&path), &path, &[ONE, TWO]).unwrap();
         let before = std::fs::read(&path).unwrap();
         let error = migrate(&mut open(&path), &path, &[ONE]).unwrap_err();
