@@ -74,6 +74,10 @@ capabilities! {
     ConfigV1 = "config-v1", "`config init|edit|sample|check`, and the defaults and templates of `config.toml`";
     AgentsV1 = "agents-v1", "`agent create|list|describe|reinit|delete`: agents as users of a VM, each with a home of its own";
     WorkspaceGrantsV1 = "workspace-grants-v1", "`workspace-grants grant|deny|list` say which workspaces of its VM an agent may enter";
+    SshHostCertificatesV1 = "ssh-host-certificates-v1", "a host that an authority of known_hosts (`@cert-authority`) vouches for is believed";
+    PassphraseFdFlag = "passphrase-fd-flag", "`--passphrase-fd N` reads the passphrase of encrypted SSH keys from a descriptor";
+    VmLogs = "vm-logs", "`vm logs` prints what the steps of making a VM said";
+    VmPortForward = "vm-port-forward", "`vm port-forward` carries ports of this machine to ports of a VM";
     BackendDocker = "backend-docker", "workspaces are Docker containers and volumes";
     BackendHost = "backend-host", "`--backend host`: workspaces are folders of this machine, `isolation` says how high their walls are, and `create --isolation require` fails where there are none";
     BackendVm = "backend-vm", "`--vm NAME` and `--backend vm`: workspaces are on Debian VMs, each with a Linux user of its own";

@@ -632,12 +632,40 @@ report! {
 }
 
 report! {
+    /// The key by which a host proved who it is.
+    pub struct HostKey {
+        /// The host as known_hosts names it.
+        pub host: String,
+        /// What kind of key it is, such as `ssh-ed25519`.
+        pub key_type: String,
+        /// `SHA256:` and the fingerprint, as `ssh-keygen -l` prints it.
+        pub fingerprint: String,
+        /// Why it was believed.
+        pub believed: HostKeyBelief,
+    }
+}
+
+words! {
+    /// Why a host's key was believed. Readers treat members they do not know as `known`.
+    pub enum HostKeyBelief {
+        /// It is in known_hosts.
+        Known,
+        /// The host was not known, and this call was told to believe it; it is in known_hosts now.
+        Accepted,
+        /// An authority that known_hosts names has vouched for it.
+        Certified,
+    }
+}
+
+report! {
     /// What `vm-host add` did.
     pub struct VmHostAddReport {
         /// The VM host.
         pub vm_host: VmHostRow,
         /// Whether this call changed anything.
         pub changed: bool,
+        /// By which key it proved who it is; null when it was not asked.
+        pub host_key: Option<HostKey>,
     }
 }
 
@@ -776,6 +804,8 @@ report! {
         pub created: bool,
         /// The steps of initializing it, in their order; none when it was ready.
         pub steps: Vec<VmStep>,
+        /// By which key it proved who it is; null when it was ready and nobody asked it.
+        pub host_key: Option<HostKey>,
         /// How to get in.
         pub transport: Transport,
         /// Milliseconds spent, by phase; phases that did not happen are absent.
@@ -1075,6 +1105,54 @@ report! {
         pub running_processes: u64,
         /// Processes of it that were ended.
         pub ended_processes: u64,
+    }
+}
+
+report! {
+    /// What one step on a VM said.
+    pub struct VmLog {
+        /// When it ended, RFC 3339, UTC.
+        pub at: String,
+        /// Which part of making the VM it belongs to: `provisioning` or `initialization`.
+        pub part: String,
+        /// Which step, snake case.
+        pub step: String,
+        /// The end of what it said on stderr; empty when it said nothing.
+        pub text: String,
+    }
+}
+
+report! {
+    /// What the steps on a VM said, the oldest first.
+    pub struct VmLogsReport {
+        /// Name of the VM.
+        pub vm: String,
+        /// A step each.
+        pub logs: Vec<VmLog>,
+    }
+}
+
+report! {
+    /// A port of this machine that led to one of a VM.
+    pub struct VmForward {
+        /// The addresses of this machine that it listened on.
+        pub addresses: Vec<String>,
+        /// The port here.
+        pub local: u16,
+        /// The port there.
+        pub remote: u16,
+    }
+}
+
+report! {
+    /// What `vm port-forward` did until it was ended.
+    pub struct VmPortForwardReport {
+        /// Name of the VM.
+        pub vm: String,
+        /// The ports, in the order in which they were asked for.
+        pub forwards: Vec<VmForward>,
+        /// How many connections were carried there.
+        pub connections: u64,
     }
 }
 

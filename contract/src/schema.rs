@@ -10,7 +10,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::Value;
 
 use crate::{
-    AgentCreateReport, AgentDeleteReport, AgentDescribeReport, AgentListReport, AgentReinitReport, CapabilitiesReport, CompletionReport, ConfigCheckReport, ConfigEditReport, ConfigInitReport, ConfigSampleReport, CreateReport, DescribeReport, DoctorReport, ErrorCode, ErrorDocument, Failure, FieldReport, GrantsDenyReport, GrantsReport, HelpReport, ImageBuildReport, LifecycleReport, LsReport, ParseRepoReport, PlanReport, PruneReport, RequiresReport, RmReport, SchemaReport, Success, SupportsReport, TunnelReport, VersionReport, VmCreateReport, VmDeleteReport, VmDescribeReport, VmHostAddReport, VmHostListReport, VmHostRemoveReport, VmLifecycleReport, VmListReport, VmReinitReport,
+    AgentCreateReport, AgentDeleteReport, AgentDescribeReport, AgentListReport, AgentReinitReport, CapabilitiesReport, CompletionReport, ConfigCheckReport, ConfigEditReport, ConfigInitReport, ConfigSampleReport, CreateReport, DescribeReport, DoctorReport, ErrorCode, ErrorDocument, Failure, FieldReport, GrantsDenyReport, GrantsReport, HelpReport, ImageBuildReport, LifecycleReport, LsReport, ParseRepoReport, PlanReport, PruneReport, RequiresReport, RmReport, SchemaReport, Success, SupportsReport, TunnelReport, VersionReport, VmCreateReport, VmDeleteReport, VmDescribeReport, VmHostAddReport, VmHostListReport, VmHostRemoveReport, VmLifecycleReport, VmListReport, VmLogsReport, VmPortForwardReport, VmReinitReport,
 };
 
 /// Stands for an error code in schemas: a string of the closed list.
@@ -67,6 +67,8 @@ pub fn all() -> BTreeMap<&'static str, Value> {
         ("vm-host-list", of::<VmHostListReport>("vm-host list")),
         ("vm-host-remove", of::<VmHostRemoveReport>("vm-host remove")),
         ("vm-list", of::<VmListReport>("vm list")),
+        ("vm-logs", of::<VmLogsReport>("vm logs")),
+        ("vm-port-forward", of::<VmPortForwardReport>("vm port-forward")),
         ("vm-reinit", of::<VmReinitReport>("vm reinit")),
         ("vm-start", of::<VmLifecycleReport>("vm start")),
         ("vm-stop", of::<VmLifecycleReport>("vm stop")),

@@ -69,6 +69,10 @@ fn present(capability: Capability) -> bool {
         | Capability::SshHostKeysV1
         | Capability::LsAllBackends
         | Capability::AgentsV1
-        | Capability::WorkspaceGrantsV1 => true,
+        | Capability::WorkspaceGrantsV1
+        | Capability::SshHostCertificatesV1
+        | Capability::PassphraseFdFlag
+        | Capability::VmLogs
+        | Capability::VmPortForward => true,
     }
 }

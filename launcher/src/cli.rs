@@ -76,6 +76,9 @@ pub struct Global {
     /// Give up after this time (90s, 5m) and clean up
     #[arg(long, global = true, value_name = "DURATION")]
     pub timeout: Option<String>,
+    /// Read the passphrase of encrypted SSH keys from this open descriptor
+    #[arg(long, global = true, value_name = "N")]
+    pub passphrase_fd: Option<u32>,
 }
 
 /// Every command. `up` and `create` are two spellings of one; documents say which was used.
@@ -191,6 +194,10 @@ pub enum VmVerb {
     Describe(command::vm::Target),
     /// List VMs
     List(command::vm::list::Args),
+    /// Show what the steps of making a VM said
+    Logs(command::vm::logs::Args),
+    /// Let ports of this machine lead to ports of a VM, until Ctrl-C
+    PortForward(command::vm::port_forward::Args),
     /// Prepare a VM once more
     Reinit(command::vm::reinit::Args),
     /// Start a VM

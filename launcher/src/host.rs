@@ -2,6 +2,8 @@
 //!
 //! Everything else is given a `Host`, so that rules are tested with values.
 
+pub mod descriptor;
+pub mod ports;
 pub mod rescue_folder;
 pub mod untar;
 
@@ -15,6 +17,7 @@ use agent_workspace_contract::{EnvVar, ErrorCode};
 
 use crate::config::Config;
 use crate::error::{Error, Result};
+use crate::machine::Secret;
 
 /// The process as it was started.
 #[derive(Clone, Debug, Default)]
@@ -26,6 +29,7 @@ pub struct Host {
     stdout_terminal: bool,
     stderr_terminal: bool,
     config: OnceLock<Result<Config>>,
+    passphrase: Option<Secret>,
     #[cfg(any(test, feature = "fuzzing"))]
     piped: Option<Vec<u8>>,
 }
@@ -42,6 +46,7 @@ impl Host {
             stdout_terminal: std::io::stdout().is_terminal(),
             stderr_terminal: std::io::stderr().is_terminal(),
             config: OnceLock::new(),
+            passphrase: None,
             #[cfg(any(test, feature = "fuzzing"))]
             piped: None,
         }
@@ -90,6 +95,17 @@ impl Host {
     /// `config_invalid`, `invalid_environment`.
     pub fn config(&self) -> Result<&Config> {
         self.config.get_or_init(|| Config::of(self)).as_ref().map_err(Clone::clone)
+    }
+
+    /// The same with what opens encrypted SSH keys.
+    #[must_use]
+    pub fn with_passphrase(&self, passphrase: Secret) -> Self {
+        Self { passphrase: Some(passphrase), ..self.clone() }
+    }
+
+    /// What opens encrypted SSH keys, when it was given.
+    pub fn passphrase(&self) -> Option<&Secret> {
+        self.passphrase.as_ref()
     }
 
     /// The arguments, the program's own name first.

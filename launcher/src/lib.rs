@@ -8,6 +8,7 @@ pub mod cli;
 pub mod command;
 pub mod completion;
 pub mod config;
+pub mod ending;
 pub mod error;
 #[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]
@@ -37,6 +38,7 @@ use crate::cli::{AgentVerb, Cli, ConfigVerb, ImageVerb, Verb, VmHostVerb, VmVerb
 use crate::command::App;
 use crate::command::vm::Fleet;
 use crate::completion::Named;
+use crate::ending::Ending;
 use crate::error::{Error, Result, usage};
 pub use crate::host::Host;
 use crate::host::IgnoredSignals;
@@ -76,6 +78,12 @@ pub fn run(host: &Host) -> Exit {
         Ok(timeout) => timeout,
         Err(error) => return output.finish::<VersionReport>(Err(error)),
     };
+    let passphrase = match cli.global.passphrase_fd.map(host::descriptor::passphrase).transpose() {
+        Ok(passphrase) => passphrase,
+        Err(error) => return output.finish::<VersionReport>(Err(error)),
+    };
+    let with_passphrase = passphrase.map(|passphrase| host.with_passphrase(passphrase));
+    let host = with_passphrase.as_ref().unwrap_or(host);
     let Some(verb) = cli.command else { return help(&mut output, cli::help(&[]).unwrap_or_default()) };
     dispatch(host, &mut output, verb, timeout)
 }
@@ -259,6 +267,15 @@ fn vm(host: &Host, output: &mut Output, verb: VmVerb, timeout: Option<Duration>)
             output.set_command("vm list");
             fleet(host, output, timeout, Ok(args.resolve()), vm::list::run)
         }
+        VmVerb::Logs(args) => {
+            output.set_command("vm logs");
+            let store = || store::Store::of(host);
+            output.finish(args.resolve().and_then(|request| vm::logs::run(&store()?, request)))
+        }
+        VmVerb::PortForward(args) => {
+            output.set_command("vm port-forward");
+            fleet(host, output, timeout, args.resolve(), vm::port_forward::run)
+        }
         VmVerb::Reinit(args) => {
             output.set_command("vm reinit");
             fleet(host, output, timeout, args.resolve(), vm::reinit::run)
@@ -362,7 +379,8 @@ fn at<Q, R>(
     };
     let progress = output.progress().clone();
     let app = App { backend, prefix, progress, undo: Undo::default(), phases: Phases::new(timeout) };
-    let work = Work { undo: &app.undo, phases: &app.phases, progress: &app.progress, timeout };
+    let ending = Ending::default();
+    let work = Work { undo: &app.undo, phases: &app.phases, progress: &app.progress, ending: &ending, timeout };
     conduct(runtime, output, work, run(&app, request), finish)
 }
 
@@ -376,7 +394,8 @@ fn everywhere(host: &Host, output: &Output, timeout: Option<Duration>) -> Exit {
     let open = |name| (name, backend::open(name, host, prefix.clone()));
     let backends = runtime.block_on(async { backend::everywhere(host).into_iter().map(open).collect() });
     let (undo, phases, progress) = (Undo::default(), Phases::new(timeout), output.progress());
-    let work = Work { undo: &undo, phases: &phases, progress, timeout };
+    let ending = Ending::default();
+    let work = Work { undo: &undo, phases: &phases, progress, ending: &ending, timeout };
     conduct(runtime, output, work, command::ls::everywhere(backends, &prefix, progress), Output::finish)
 }
 
@@ -394,7 +413,8 @@ fn fleet<Q, R: Human + Serialize>(
         Ok(opened) => opened,
         Err(error) => return output.finish::<R>(Err(error)),
     };
-    let work = Work { undo: &fleet.undo, phases: &fleet.phases, progress: &fleet.progress, timeout };
+    let Fleet { undo, phases, progress, ending, .. } = &fleet;
+    let work = Work { undo, phases, progress, ending, timeout };
     conduct(runtime, output, work, run(&fleet, request), Output::finish)
 }
 
@@ -403,6 +423,7 @@ struct Work<'a> {
     undo: &'a Undo,
     phases: &'a Phases,
     progress: &'a Progress,
+    ending: &'a Ending,
     timeout: Option<Duration>,
 }
 
@@ -418,11 +439,22 @@ fn conduct<R>(
     let ignored = IgnoredSignals::now();
     let exit = runtime.block_on(async {
         let mut signals = Signals::listen(ignored);
-        let result = tokio::select! {
-            biased;
-            error = signals.interruption() => Err(error),
-            error = expired(work.timeout) => Err(error),
-            result = run => result,
+        let result = {
+            // Let go of before anything is taken back: what it holds, a claim say, is in the way of that.
+            let (mut run, mut expired) = (std::pin::pin!(run), std::pin::pin!(expired(work.timeout)));
+            loop {
+                tokio::select! {
+                    biased;
+                    error = signals.interruption() => {
+                        // For a command that waits for it, Ctrl-C is how it ends and no failure.
+                        if error.code() != ErrorCode::Interrupted || !work.ending.ask() {
+                            break Err(error);
+                        }
+                    }
+                    error = &mut expired => break Err(error),
+                    result = &mut run => break result,
+                }
+            }
         };
         let result = match result {
             Ok(report) => Ok(report),

@@ -55,7 +55,7 @@ impl Early {
                 // Short flags may stand together; none of them takes a value.
                 short if is_short(short) => early.quiet |= short.contains('q'),
                 // Their values could look like a command.
-                "--timeout" | "--supports" | "--requires" if value.is_none() => {
+                "--timeout" | "--passphrase-fd" | "--supports" | "--requires" if value.is_none() => {
                     words.next_if(|next| !next.starts_with('-'));
                 }
                 word if !word.starts_with('-') => typed.push(word.to_owned()),

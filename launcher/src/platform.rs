@@ -2,10 +2,10 @@
 
 pub mod ssh;
 
-use agent_workspace_contract::VmStatus;
+use agent_workspace_contract::{ErrorCode, VmStatus};
 use async_trait::async_trait;
 
-use crate::error::{Result, usage};
+use crate::error::{Error, Result, usage};
 use crate::ssh::RemoteTarget;
 use crate::store::VmRecord;
 
@@ -69,4 +69,18 @@ pub fn open(name: &str) -> Result<Box<dyn Platform>> {
             .hint(format!("one of: {}", PLATFORMS.join(", ")))
             .detail("platform", name)),
     }
+}
+
+/// The platform of a VM that is remembered.
+///
+/// # Errors
+/// `unsupported` for one that this launcher does not know.
+pub fn of(vm: &VmRecord) -> Result<Box<dyn Platform>> {
+    open(&vm.platform).map_err(|_| {
+        let message = format!("VM {} is of platform {:?}, which this launcher does not know", vm.name, vm.platform);
+        Error::new(ErrorCode::Unsupported, message)
+            .detail("vm", vm.name.clone())
+            .detail("platform", vm.platform.clone())
+            .hint(format!("use the launcher that has made it; this one knows: {}", PLATFORMS.join(", ")))
+    })
 }

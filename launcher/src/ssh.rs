@@ -5,9 +5,10 @@
 
 mod auth;
 mod connect;
+mod forward;
 mod known_hosts;
 mod machine;
-mod quoting;
+pub(crate) mod quoting;
 mod settings;
 mod target;
 #[cfg(test)]
@@ -18,6 +19,7 @@ use std::path::PathBuf;
 use agent_workspace_contract::EnvVar;
 
 pub use connect::Connection;
+pub use forward::Uncarried;
 pub use machine::SshMachine;
 pub(crate) use machine::transport;
 pub(crate) use quoting::join;
@@ -25,6 +27,7 @@ pub use target::RemoteTarget;
 
 use crate::error::{Error, Result};
 use crate::host::Host;
+use crate::machine::Secret;
 
 /// What of this process SSH needs: who we are, where our files are, and which programs there are.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -41,6 +44,8 @@ pub struct Client {
     key: Option<PathBuf>,
     /// Why it is not known which.
     key_unknown: Option<Error>,
+    /// What opens encrypted key files.
+    passphrase: Option<Secret>,
 }
 
 impl Client {
@@ -56,6 +61,7 @@ impl Client {
             program: host.program("ssh"),
             key: None,
             key_unknown: None,
+            passphrase: host.passphrase().cloned(),
         })
     }
 

@@ -6,6 +6,7 @@
 mod agents;
 mod claim;
 mod events;
+mod logs;
 mod migrate;
 mod vm_hosts;
 mod vms;
@@ -26,6 +27,7 @@ pub use workspaces::{WorkspaceRecord, WorkspaceState};
 
 use crate::error::{Error, Result};
 use crate::host::{self, Host};
+use crate::ssh::quoting::join;
 
 const FILE: &str = "state.db";
 /// Longer than fifty commands that write at once take, each its own few milliseconds.
@@ -196,7 +198,7 @@ fn is_interrupted_write(error: &rusqlite::Error) -> bool {
 }
 
 fn failed(path: &Path, error: &rusqlite::Error) -> Error {
-    let path = path.display();
+    let path = path.display().to_string();
     let failed = |hint: String| {
         Error::new(ErrorCode::StateFailed, format!("the state in {path} cannot be used"))
             .cause(error.to_string())
@@ -204,12 +206,12 @@ fn failed(path: &Path, error: &rusqlite::Error) -> Error {
     };
     match error.sqlite_error_code() {
         Some(Sqlite::NotADatabase | Sqlite::DatabaseCorrupt) => {
-            failed(format!("keep it for a look, and begin anew: mv {path} {path}.broken"))
+            failed(format!("keep it for a look, and begin anew: {}", join(&["mv", &path, &format!("{path}.broken")])))
         }
         Some(Sqlite::DatabaseBusy | Sqlite::DatabaseLocked) => {
             failed("see which command holds it for so long: ps -C agent-workspace".to_owned())
         }
-        _ => failed(format!("look whether the folder can be written and has space: df {path}")),
+        _ => failed(format!("look whether the folder can be written and has space: {}", join(&["df", &path]))),
     }
 }
 

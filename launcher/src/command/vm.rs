@@ -5,6 +5,9 @@ pub mod delete;
 pub mod describe;
 pub mod initialize;
 pub mod list;
+mod log;
+pub mod logs;
+pub mod port_forward;
 pub mod reinit;
 pub mod start;
 pub mod stop;
@@ -12,12 +15,13 @@ pub mod stop;
 use std::sync::Arc;
 use std::time::Duration;
 
-use agent_workspace_contract::{ErrorCode, Problem, Transport, VmPhase, VmRow, VmStatus};
+use agent_workspace_contract::{ErrorCode, HostKey, HostKeyBelief, Problem, Transport, VmPhase, VmRow, VmStatus};
 
 use crate::config::Config;
+use crate::ending::Ending;
 use crate::error::{Error, Result};
 use crate::host::Host;
-use crate::output::Progress;
+use crate::output::{Progress, warning};
 use crate::phase::Phases;
 use crate::platform;
 use crate::ssh::{self, Connection, RemoteTarget};
@@ -46,6 +50,8 @@ pub struct Fleet {
     pub undo: Undo,
     /// How far the command is, and how long each part of it may take.
     pub phases: Phases,
+    /// How one that runs until it is ended hears of that.
+    pub ending: Ending,
 }
 
 /// Flags of commands that name one VM.
@@ -87,6 +93,7 @@ impl Fleet {
             progress,
             undo: Undo::default(),
             phases: Phases::new(timeout),
+            ending: Ending::default(),
         })
     }
 
@@ -115,13 +122,9 @@ impl Fleet {
     /// # Errors
     /// `vm_not_ready`, or the connection's own.
     pub async fn reach(&self, vm: &VmRecord, accept_new: bool) -> Result<Arc<Connection>> {
-        if vm.provisioning != VmPhase::Complete {
-            return Err(Error::new(ErrorCode::VmNotReady, format!("making VM {} has not come to its end", vm.name))
-                .detail("vm", vm.name.clone())
-                .hint(again(vm)));
-        }
+        self.require_machine(vm)?;
         self.progress.detail("connecting", &format!("connecting to {}", vm.host));
-        let connection = Connection::open(&self.client, &RemoteTarget::parse(&vm.host)?, accept_new).await;
+        let connection = self.connect(&RemoteTarget::parse(&vm.host)?, accept_new).await;
         connection.map_err(|error| error.detail("vm", vm.name.clone()))
     }
 
@@ -134,6 +137,35 @@ impl Fleet {
             self.progress.detail("waiting", &format!("waiting for another command on VM {vm}"));
         }
         claim_within(&self.store, vm, CLAIM_PATIENCE).await
+    }
+
+    /// Says no to a VM whose machine is not there.
+    ///
+    /// # Errors
+    /// `vm_not_ready`.
+    pub fn require_machine(&self, vm: &VmRecord) -> Result<()> {
+        if vm.provisioning == VmPhase::Complete {
+            return Ok(());
+        }
+        Err(Error::new(ErrorCode::VmNotReady, format!("making VM {} has not come to its end", vm.name))
+            .detail("vm", vm.name.clone())
+            .hint(again(vm)))
+    }
+
+    /// Connects to a host, and says whom it believed without knowing them.
+    ///
+    /// # Errors
+    /// The connection's own.
+    pub async fn connect(&self, host: &RemoteTarget, accept_new: bool) -> Result<Arc<Connection>> {
+        let connection = Connection::open(&self.client, host, accept_new).await?;
+        for HostKey { host, key_type, fingerprint, believed } in connection.host_keys() {
+            if *believed == HostKeyBelief::Accepted {
+                let message =
+                    format!("host {host} was not known; from now on it is, by its {key_type} key {fingerprint}");
+                self.progress.warn(warning("host_key_accepted", message));
+            }
+        }
+        Ok(connection)
     }
 
     /// A VM as documents show it.
@@ -261,7 +293,7 @@ async fn looked<T>(look: impl Future<Output = Result<T>>, vm: &VmRecord) -> Resu
 
 /// What its platform says of a VM that did not let us in.
 async fn not_answering(vm: &VmRecord) -> VmStatus {
-    match platform::open(&vm.platform) {
+    match platform::of(vm) {
         Ok(platform) => platform.status(vm).await.unwrap_or(VmStatus::Unreachable),
         Err(_) => VmStatus::Unknown,
     }

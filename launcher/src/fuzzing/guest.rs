@@ -161,8 +161,8 @@ pub(super) fn reports(bytes: &[u8]) {
         wait(prepare::run(&machine, "agent", bytes[0] & 32 != 0)).err(),
         wait(joined::join(&machine, "0123456789abcdef")).err(),
         wait(joined::leave(&machine, "0123456789abcdef")).err(),
-        wait(vm::take_in(&machine, "0123456789abcdef")).err(),
-        wait(vm::initialize(&machine, &[], |_, _| {})).err(),
+        wait(vm::take_in(&machine, "0123456789abcdef", |_, _| {})).err(),
+        wait(vm::initialize(&machine, &[], |_, _| {}, |_| {})).err(),
         wait(vm::live(&machine)).err(),
     ];
     ended.into_iter().flatten().for_each(|error| check_words(&error));

@@ -66,18 +66,20 @@ pub struct Facts {
     pub architecture: String,
 }
 
-/// Looks whether a machine can be a VM, and gives it its mark, `fresh` unless it has one.
+/// Looks whether a machine can be a VM, and gives it its mark, `fresh` unless it has one. `said` is told of each step
+/// and what it said on stderr.
 ///
 /// # Errors
 /// `vm_unsuitable`, `guest_failed`, or the machine's own.
-pub async fn take_in(machine: &dyn Machine, fresh: &str) -> Result<Facts> {
+pub async fn take_in(machine: &dyn Machine, fresh: &str, said: impl Fn(&str, &str)) -> Result<Facts> {
     let doing = "look what the machine is";
     let output = run_short(machine, Command::script(FACTS, &[]), doing).await.map_err(of_a_vm)?;
-    let said = whole(&output, doing)?;
-    let (home, os, architecture) = suitable(said)?;
+    said("facts", &output.stderr);
+    let (home, os, architecture) = suitable(whole(&output, doing)?)?;
     let doing = "mark the machine";
     let mark = Command::script(MARK, &[fresh]).run_by(Who::Root);
     let output = run_short(machine, mark, doing).await.map_err(of_a_vm)?;
+    said("mark", &output.stderr);
     let mark = reported(whole(&output, doing)?, "machine").unwrap_or_default().to_owned();
     if mark.is_empty() || mark.len() > LONGEST_MARK || !mark.chars().all(|c| c.is_ascii_alphanumeric()) {
         return Err(Error::new(ErrorCode::VmUnsuitable, "the machine's mark is broken")
@@ -126,15 +128,16 @@ fn suitable(said: &str) -> Result<(String, String, String)> {
     Ok((home, os, architecture))
 }
 
-/// Prepares a machine, step by step; each is told to `begun` before it begins. `packages` are wanted beside those that
-/// every VM has; their names have been looked at.
+/// Prepares a machine, step by step; each is told to `begun` before it begins, and what it says on stderr to `heard`.
+/// `packages` are wanted beside those that every VM has; their names have been looked at.
 ///
 /// # Errors
 /// `guest_failed` with the step that failed, or the machine's own.
 pub async fn initialize(
     machine: &dyn Machine,
     packages: &[String],
-    mut begun: impl FnMut(&str, &str),
+    begun: impl Fn(&str, &str),
+    heard: impl Fn(&[u8]) + Send + Sync,
 ) -> Result<Vec<VmStep>> {
     let mut steps = Vec::new();
     for Step { name, does, script, args } in &STEPS {
@@ -142,22 +145,23 @@ pub async fn initialize(
         let more = packages.iter().filter(|_| *name == PACKAGES).map(String::as_str);
         let args: Vec<&str> = args.iter().copied().chain(more).collect();
         let command = Command::script(script, &args).run_by(Who::Root);
-        let output = machine.run(command, &mut |_| {}).await?;
+        let output = machine.run(command, &mut |bytes: &[u8]| heard(bytes)).await?;
         let said = whole(&output, does).map_err(|error| error.detail("step", *name))?;
         steps.push(VmStep { step: (*name).to_owned(), changed: reported(said, "changed") == Some("yes") });
     }
     Ok(steps)
 }
 
-/// How a machine is at this moment, in one round trip.
+/// How a machine is at this moment, and the mark it carries, in one round trip.
 ///
 /// # Errors
 /// `guest_failed`, or the machine's own.
-pub async fn live(machine: &dyn Machine) -> Result<VmLive> {
+pub async fn live(machine: &dyn Machine) -> Result<(VmLive, Option<String>)> {
     let doing = "ask the machine how it is";
     let output = run_short(machine, Command::script(LIVE, &[WORKSPACES]), doing).await.map_err(of_a_vm)?;
     let said = whole(&output, doing)?;
-    read_live(said).ok_or_else(|| of_a_vm(failed(doing, &output)))
+    let live = read_live(said).ok_or_else(|| of_a_vm(failed(doing, &output)))?;
+    Ok((live, reported(said, "machine").filter(|mark| !mark.is_empty()).map(str::to_owned)))
 }
 
 fn read_live(said: &str) -> Option<VmLive> {

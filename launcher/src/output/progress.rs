@@ -46,6 +46,15 @@ impl Progress {
         }
     }
 
+    /// Says something that programs are given as values of their own.
+    pub fn fact(&self, event: &str, fields: Value, line: &str) {
+        if self.events {
+            self.event(event, fields);
+        } else {
+            self.say(&format!("+ {line}"));
+        }
+    }
+
     /// Passes on one line of something that works for us (git, the engine), without what could move the cursor.
     pub fn detail(&self, event: &str, line: &str) {
         let line = printable(line);

@@ -8,13 +8,18 @@ use agent_workspace_contract::ErrorCode;
 use russh::client::{AuthResult, Handle};
 use russh::keys::agent::AgentIdentity;
 use russh::keys::agent::client::{AgentClient, AgentStream};
+use russh::keys::ssh_key::public::KeyData;
 use russh::keys::{Algorithm, Certificate, HashAlg, PrivateKey, PrivateKeyWithHashAlg, PublicKey};
+use russh::{AgentAuthError, Signer};
 
-use super::connect::{Guard, lost};
+use super::connect::{End, Guard, lost, unreachable};
 use super::settings::Settings;
 use crate::error::{Error, Result};
 use crate::host::is_open_to_others;
+use crate::machine::Secret;
 
+/// How long a session whose host has gone may take to notice.
+const END_LIMIT: Duration = Duration::from_millis(200);
 /// How long an agent may take to say what it holds; nobody has to be asked for that.
 const AGENT_LIMIT: Duration = Duration::from_secs(5);
 
@@ -23,18 +28,28 @@ type Agent = AgentClient<Box<dyn AgentStream + Send + Unpin>>;
 /// Logs in as the user that the settings name, with the first thing that the host takes.
 ///
 /// # Errors
-/// `ssh_auth_failed` with everything that was tried, or the connection was lost.
-pub(super) async fn log_in(session: &mut Handle<Guard>, settings: &Settings) -> Result<()> {
-    let mut attempt = Attempt { session, settings, tried: Vec::new(), rsa_hash: None };
+/// `ssh_auth_failed` with everything that was tried, `host_unreachable` when the connection was lost.
+pub(super) async fn log_in(
+    session: &mut Handle<Guard>,
+    settings: &Settings,
+    passphrase: Option<&Secret>,
+    end: &mut End,
+) -> Result<()> {
+    let mut attempt = Attempt { session, settings, passphrase, end, tried: Vec::new(), locked: None, rsa_hash: None };
     if attempt.run().await? {
         return Ok(());
     }
-    let Attempt { tried, .. } = attempt;
-    let encrypted = tried.iter().any(|line| line.contains("encrypted"));
-    let hint = if encrypted {
-        "the launcher asks for no passphrase; give the key to the agent: ssh-add".to_owned()
-    } else {
-        format!("see what ssh itself does: ssh -v {}", settings.target.pasted())
+    let Attempt { tried, locked, .. } = attempt;
+    let hint = match locked {
+        Some(Locked::NoPassphrase) => {
+            "the launcher asks for no passphrase; give the key to the agent: ssh-add, or the passphrase by \
+             --passphrase-fd"
+                .to_owned()
+        }
+        Some(Locked::WrongPassphrase) => {
+            "look at what --passphrase-fd gives; the first line of it is the passphrase".to_owned()
+        }
+        None => format!("see what ssh itself does: ssh -v {}", settings.target.pasted()),
     };
     let error = Error::new(
         ErrorCode::SshAuthFailed,
@@ -48,10 +63,20 @@ pub(super) async fn log_in(session: &mut Handle<Guard>, settings: &Settings) -> 
     Err(tried.into_iter().fold(error, Error::cause))
 }
 
+/// Why a key file could not be opened.
+#[derive(Clone, Copy)]
+enum Locked {
+    NoPassphrase,
+    WrongPassphrase,
+}
+
 struct Attempt<'a> {
     session: &'a mut Handle<Guard>,
     settings: &'a Settings,
+    passphrase: Option<&'a Secret>,
+    end: &'a mut End,
     tried: Vec<String>,
+    locked: Option<Locked>,
     rsa_hash: Option<HashAlg>,
 }
 
@@ -108,6 +133,9 @@ impl Attempt<'_> {
             let hash = self.hash(&identity.public_key().algorithm()).await?;
             let result = match identity {
                 AgentIdentity::PublicKey { key, .. } => {
+                    if self.with_agent_and_files(agent, key, hash).await? {
+                        return Ok(true);
+                    }
                     self.session.authenticate_publickey_with(user, key.clone(), hash, agent).await
                 }
                 AgentIdentity::Certificate { certificate, .. } => {
@@ -118,9 +146,37 @@ impl Attempt<'_> {
             let what = format!("{} {} of the agent", key.algorithm(), key.fingerprint(HashAlg::Sha256));
             match result {
                 Ok(result) if result.success() => return Ok(true),
-                Ok(result) => self.refused(what, &result),
+                Ok(result) => self.refused(what, &result).await?,
                 Err(error) => {
-                    self.still_there()?;
+                    self.still_there().await?;
+                    self.tried.push(format!("{what}: {error}"));
+                }
+            }
+        }
+        Ok(false)
+    }
+
+    /// A key that the agent holds, with certificates of it that are in files.
+    async fn with_agent_and_files(
+        &mut self,
+        agent: &mut Agent,
+        key: &PublicKey,
+        hash: Option<HashAlg>,
+    ) -> Result<bool> {
+        let beside =
+            self.settings.identity_files.iter().filter(|file| public_key(file).is_some_and(|it| same(&it, key)));
+        let beside: Vec<PathBuf> = beside.map(|file| certificate_beside(file)).collect();
+        for certificate in self.certificates(beside, key.key_data()) {
+            let user = self.settings.user.clone();
+            let mut signer = BareKey { agent, key };
+            let result = self.session.authenticate_certificate_with(user, certificate, hash, &mut signer).await;
+            let what =
+                format!("{} {} of the agent with its certificate", key.algorithm(), key.fingerprint(HashAlg::Sha256));
+            match result {
+                Ok(result) if result.success() => return Ok(true),
+                Ok(result) => self.refused(what, &result).await?,
+                Err(error) => {
+                    self.still_there().await?;
                     self.tried.push(format!("{what}: {error}"));
                 }
             }
@@ -144,10 +200,13 @@ impl Attempt<'_> {
                 Ok(key) => Arc::new(key),
                 Err(russh::keys::Error::KeyIsEncrypted) => {
                     // In the agent it was tried already.
-                    if !public_key(file).is_some_and(|key| held.iter().any(|held| same(&key, &held.public_key()))) {
-                        self.tried.push(format!("{what}: it is encrypted, and the agent does not hold it"));
+                    if public_key(file).is_some_and(|key| held.iter().any(|held| same(&key, &held.public_key()))) {
+                        return Ok(false);
                     }
-                    return Ok(false);
+                    match self.opened(&what, text).await {
+                        Some(key) => Arc::new(key),
+                        None => return Ok(false),
+                    }
                 }
                 Err(error) => {
                     self.tried.push(format!("{what}: {error}"));
@@ -155,26 +214,43 @@ impl Attempt<'_> {
                 }
             },
         };
-        for certificate in self.certificates(file, &key) {
+        for certificate in self.certificates(vec![certificate_beside(file)], key.public_key().key_data()) {
             let user = self.settings.user.clone();
             let result = self.session.authenticate_openssh_cert(user, Arc::clone(&key), certificate).await;
-            if self.outcome(&format!("{what} with its certificate"), result)? {
+            if self.outcome(&format!("{what} with its certificate"), result).await? {
                 return Ok(true);
             }
         }
         let hash = self.hash(&key.algorithm()).await?;
         let with_hash = PrivateKeyWithHashAlg::new(key, hash);
         let result = self.session.authenticate_publickey(self.settings.user.clone(), with_hash).await;
-        self.outcome(&what, result)
+        self.outcome(&what, result).await
     }
 
-    /// Certificates of a key: the one beside it, and those that are configured.
-    fn certificates(&self, file: &Path, key: &PrivateKey) -> Vec<Certificate> {
-        let mut beside = file.as_os_str().to_owned();
-        beside.push("-cert.pub");
-        let files = std::iter::once(PathBuf::from(beside)).chain(self.settings.certificate_files.iter().cloned());
+    /// An encrypted key, by the passphrase that was given. What keeps a passphrase from being guessed takes its time.
+    async fn opened(&mut self, what: &str, text: String) -> Option<PrivateKey> {
+        let Some(passphrase) = self.passphrase.cloned() else {
+            self.locked = self.locked.or(Some(Locked::NoPassphrase));
+            self.tried.push(format!("{what}: it is encrypted, and the agent does not hold it"));
+            return None;
+        };
+        let open = move || {
+            let passphrase = str::from_utf8(passphrase.expose()).ok()?;
+            russh::keys::decode_secret_key(&text, Some(passphrase)).ok()
+        };
+        let key = tokio::task::spawn_blocking(open).await.ok().flatten();
+        if key.is_none() {
+            self.locked = Some(Locked::WrongPassphrase);
+            self.tried.push(format!("{what}: it is encrypted, and not with the passphrase of --passphrase-fd"));
+        }
+        key
+    }
+
+    /// Certificates of a key: those beside it, and those that are configured.
+    fn certificates(&self, beside: Vec<PathBuf>, key: &KeyData) -> Vec<Certificate> {
+        let files = beside.into_iter().chain(self.settings.certificate_files.iter().cloned());
         let certificates = files.filter_map(|file| russh::keys::load_openssh_certificate(file).ok());
-        certificates.filter(|certificate| certificate.public_key() == key.public_key().key_data()).collect()
+        certificates.filter(|certificate| certificate.public_key() == key).collect()
     }
 
     /// The hash that RSA keys sign with, asked of the host once.
@@ -190,40 +266,74 @@ impl Attempt<'_> {
         Ok(self.rsa_hash)
     }
 
-    fn outcome(&mut self, what: &str, result: Result<AuthResult, russh::Error>) -> Result<bool> {
+    async fn outcome(&mut self, what: &str, result: Result<AuthResult, russh::Error>) -> Result<bool> {
         match result {
             Ok(result) if result.success() => Ok(true),
             Ok(result) => {
-                self.refused(what.to_owned(), &result);
+                self.refused(what.to_owned(), &result).await?;
                 Ok(false)
             }
             Err(error) => {
-                self.still_there()?;
+                self.still_there().await?;
                 self.tried.push(format!("{what}: {error}"));
                 Ok(false)
             }
         }
     }
 
-    fn refused(&mut self, what: String, result: &AuthResult) {
+    async fn refused(&mut self, what: String, result: &AuthResult) -> Result<()> {
+        // The library takes the end of a session for a no.
+        if self.session.is_closed() {
+            self.still_there().await?;
+        }
         let more = matches!(result, AuthResult::Failure { partial_success: true, .. });
         let why = if more { "taken, and the host wants more than a key" } else { "refused" };
         self.tried.push(format!("{what}: {why}"));
+        Ok(())
     }
 
-    /// A host that has hung up hears nothing more.
-    fn still_there(&self) -> Result<()> {
-        if !self.session.is_closed() {
-            return Ok(());
-        }
+    /// A host that has hung up hears nothing more. It says so when it has heard enough; a connection that is lost does
+    /// not.
+    async fn still_there(&mut self) -> Result<()> {
+        let Ok(said) = tokio::time::timeout(END_LIMIT, self.end.reached()).await else { return Ok(()) };
+        let Some(said) = said else {
+            return Err(unreachable(self.settings, "the connection was lost before it let us in"));
+        };
         let error = Error::new(
             ErrorCode::SshAuthFailed,
             format!("host {} hung up before one of the keys was taken", self.settings.address()),
         )
+        .cause(said)
         .detail("user", self.settings.user.clone())
         .hint("name the one key in ~/.ssh/config: IdentityFile with IdentitiesOnly yes");
         Err(self.tried.iter().cloned().fold(error, Error::cause))
     }
+}
+
+/// Signs with a key that the agent holds without its certificate.
+struct BareKey<'a> {
+    agent: &'a mut Agent,
+    key: &'a PublicKey,
+}
+
+impl Signer for BareKey<'_> {
+    type Error = AgentAuthError;
+
+    async fn auth_sign(
+        &mut self,
+        _: &AgentIdentity,
+        hash: Option<HashAlg>,
+        bytes: Vec<u8>,
+    ) -> Result<Vec<u8>, AgentAuthError> {
+        self.agent.auth_sign(&self.key.clone().into(), hash, bytes).await
+    }
+}
+
+/// Where `ssh` looks for the certificate of a key file.
+fn certificate_beside(file: &Path) -> PathBuf {
+    let mut beside = file.as_os_str().to_owned();
+    beside.push("-cert.pub");
+    PathBuf::from(beside)
 }
 
 /// The public half of a key file, from the file beside it.

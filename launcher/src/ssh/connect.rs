@@ -5,13 +5,13 @@ use std::process::Stdio;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use agent_workspace_contract::{EnvVar, ErrorCode};
-use russh::client::{self, ChannelOpenHandle, Handle, Msg, Session};
+use agent_workspace_contract::{EnvVar, ErrorCode, HostKey};
+use russh::client::{self, ChannelOpenHandle, DisconnectReason, Handle, Msg, Session};
 use russh::keys::{Algorithm, PublicKeyOrCertificate};
 use russh::{Channel, ChannelMsg, ChannelReadHalf, ChannelWriteHalf, Disconnect, Preferred};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::process::Child;
-use tokio::sync::{Semaphore, SemaphorePermit, oneshot};
+use tokio::sync::{Semaphore, SemaphorePermit, oneshot, watch};
 
 use super::known_hosts::Known;
 use super::settings::Settings;
@@ -33,12 +33,15 @@ const LONGEST_WAY: usize = 8;
 
 /// A host that has let us in.
 pub struct Connection {
-    session: Arc<Handle<Guard>>,
-    settings: Settings,
+    pub(super) session: Arc<Handle<Guard>>,
+    pub(super) settings: Settings,
+    /// The key that the host has shown.
+    host_key: HostKey,
+    end: End,
     target: RemoteTarget,
     channels: Semaphore,
     /// What the connection runs through.
-    _way: Option<Box<Self>>,
+    way: Option<Box<Self>>,
     /// The `ProxyCommand`, which ends with the connection.
     _proxy: Option<Child>,
 }
@@ -92,11 +95,13 @@ impl Connection {
                     way = Some(Box::new(Self::through(client, jump, accept_new, way, longest).await?));
                 }
             }
-            let (mut session, proxy) = Box::pin(handshake(&settings, accept_new, way.as_deref())).await?;
-            let let_in = tokio::time::timeout(LOGIN_LIMIT, auth::log_in(&mut session, &settings)).await;
+            let greeted = Box::pin(handshake(&settings, accept_new, way.as_deref())).await?;
+            let Greeted { mut session, proxy, host_key, mut end } = greeted;
+            let log_in = auth::log_in(&mut session, &settings, client.passphrase.as_ref(), &mut end);
+            let let_in = tokio::time::timeout(LOGIN_LIMIT, log_in).await;
             let_in.map_err(|_| unreachable(&settings, "it did not let us in within 30 seconds"))??;
-            let (session, target) = (Arc::new(session), target.clone());
-            Ok(Self { session, settings, target, channels: Semaphore::new(CHANNELS), _way: way, _proxy: proxy })
+            let (session, target, channels) = (Arc::new(session), target.clone(), Semaphore::new(CHANNELS));
+            Ok(Self { session, settings, host_key, end, target, channels, way, _proxy: proxy })
         })
     }
 
@@ -108,6 +113,26 @@ impl Connection {
     /// The host as it was named.
     pub fn target(&self) -> &RemoteTarget {
         &self.target
+    }
+
+    /// The key that the host has shown, and why it was believed.
+    pub fn host_key(&self) -> &HostKey {
+        &self.host_key
+    }
+
+    /// The keys of the host and of those on the way there, the nearest first.
+    pub fn host_keys(&self) -> Vec<&HostKey> {
+        let mut keys = self.way.as_deref().map(Self::host_keys).unwrap_or_default();
+        keys.push(&self.host_key);
+        keys
+    }
+
+    /// Waits until the connection is lost.
+    pub async fn lost(&self) -> Error {
+        match self.end.clone().reached().await {
+            Some(said) => unreachable(&self.settings, &format!("it hung up: {said}")),
+            None => unreachable(&self.settings, "the connection was lost"),
+        }
     }
 
     /// Says goodbye; the host would notice anyway.
@@ -222,29 +247,52 @@ impl Drop for Opened<'_> {
     }
 }
 
+/// Knows when and how a connection ends.
+#[derive(Clone)]
+pub(super) struct End(watch::Receiver<Option<String>>);
+
+impl End {
+    /// Waits for it. Gives what the host said when it hung up, `None` when the connection was merely lost.
+    pub(super) async fn reached(&mut self) -> Option<String> {
+        // The session's own side is let go of whatever ends it.
+        while self.0.changed().await.is_ok() {}
+        self.0.borrow().clone()
+    }
+}
+
+/// A host that has proved who it is, and has let nobody in yet.
+struct Greeted {
+    session: Handle<Guard>,
+    proxy: Option<Child>,
+    host_key: HostKey,
+    end: End,
+}
+
 /// Connects and agrees on keys, over a connection to the host before it when there is one.
-async fn handshake(
-    settings: &Settings,
-    accept_new: bool,
-    way: Option<&Connection>,
-) -> Result<(Handle<Guard>, Option<Child>)> {
+async fn handshake(settings: &Settings, accept_new: bool, way: Option<&Connection>) -> Result<Greeted> {
     let known = Known::of(settings)?;
     let usual = Preferred::default();
+    let kinds = known.preferred(&kinds(&usual));
+    // Who is asked for a certificate shows nothing else, so only where there is an authority for it.
+    let certificates = if known.has_authority() { kinds.clone() } else { Vec::new() };
     let config = Arc::new(client::Config {
-        preferred: Preferred { key: known.preferred(&kinds(&usual)).into(), ..usual },
+        preferred: Preferred { key: kinds.into(), host_key_certificates: certificates.into(), ..usual },
         keepalive_interval: Some(KEEPALIVE),
         keepalive_max: KEEPALIVES,
         nodelay: true,
         ..client::Config::default()
     });
-    let guard = Guard { known, settings: settings.clone(), accept_new };
+    let (ended, end) = watch::channel(None);
+    let (shows, shown) = oneshot::channel();
+    let guard = Guard { known, settings: settings.clone(), accept_new, shows: Some(shows), ended };
     let greet = async {
         let (stream, proxy) = stream(settings, way).await?;
         let session = client::connect_stream(config, stream, guard).await.map_err(|refusal| match refusal {
             Refusal::Ours(error) => error,
             Refusal::Ssh(error) => lost(settings, &error),
         })?;
-        Ok((session, proxy))
+        let host_key = shown.await.map_err(|_| unreachable(settings, "the connection was closed"))?;
+        Ok(Greeted { session, proxy, host_key, end: End(end) })
     };
     match tokio::time::timeout(settings.connect_limit, greet).await {
         Ok(greeted) => greeted,
@@ -296,6 +344,10 @@ pub(super) struct Guard {
     known: Known,
     settings: Settings,
     accept_new: bool,
+    /// Is told the key that was believed.
+    shows: Option<oneshot::Sender<HostKey>>,
+    /// Is told what the host said when it hung up.
+    ended: watch::Sender<Option<String>>,
 }
 
 /// Why a connection came to nothing.
@@ -317,12 +369,21 @@ impl client::Handler for Guard {
     type Error = Refusal;
 
     async fn check_server_key(&mut self, shown: &PublicKeyOrCertificate) -> Result<bool, Refusal> {
-        match shown {
-            PublicKeyOrCertificate::PublicKey { key, .. } => {
-                self.known.judge(key, &self.settings, self.accept_new).map(|()| true).map_err(Refusal::Ours)
+        let key = self.known.judge(shown, &self.settings, self.accept_new).map_err(Refusal::Ours)?;
+        if let Some(shows) = self.shows.take() {
+            // Who has lost patience meanwhile is told nothing.
+            let _ = shows.send(key);
+        }
+        Ok(true)
+    }
+
+    async fn disconnected(&mut self, reason: DisconnectReason<Refusal>) -> Result<(), Refusal> {
+        match reason {
+            DisconnectReason::ReceivedDisconnect(info) => {
+                let _ = self.ended.send(Some(info.message));
+                Ok(())
             }
-            // None was asked for.
-            PublicKeyOrCertificate::Certificate(_) => Ok(false),
+            DisconnectReason::Error(error) => Err(error),
         }
     }
 

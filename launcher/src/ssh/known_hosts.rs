@@ -5,17 +5,18 @@
 
 use std::path::{Path, PathBuf};
 
-use agent_workspace_contract::ErrorCode;
+use agent_workspace_contract::{ErrorCode, HostKey, HostKeyBelief};
 use hmac::{Hmac, KeyInit, Mac};
+use russh::keys::ssh_key::certificate::CertType;
 use russh::keys::ssh_key::known_hosts::{Entry, HostPatterns, Marker};
 use russh::keys::ssh_key::public::KeyData;
-use russh::keys::{Algorithm, HashAlg, PublicKey};
+use russh::keys::{Algorithm, Certificate, HashAlg, PublicKey, PublicKeyOrCertificate};
 use sha1::Sha1;
 
 use super::quoting::join;
 use super::settings::{Settings, Strictness};
 use crate::error::{Error, Result};
-use crate::host::append_line;
+use crate::host::{self, append_line};
 
 /// What the files say of a host's key.
 #[derive(Debug, PartialEq, Eq)]
@@ -35,6 +36,8 @@ pub(super) struct Known {
     entries: Vec<Entry>,
     revoked: Vec<KeyData>,
     name: String,
+    /// Its name without a port: what authorities are named for, and what certificates are made out to.
+    bare: String,
     /// The first file that knows it by a key.
     file: Option<PathBuf>,
 }
@@ -45,11 +48,11 @@ impl Known {
     /// # Errors
     /// `host_key_unknown` when a file is there and cannot be read: what it would say may be a no.
     pub(super) fn of(settings: &Settings) -> Result<Self> {
-        let mut known = Self::read("", &settings.known_as());
+        let mut known = Self::read("", &settings.known_as(), &settings.certified_as());
         for path in settings.user_known_hosts.iter().chain(&settings.global_known_hosts) {
             match std::fs::read(path) {
                 Ok(bytes) => {
-                    let more = Self::read(&String::from_utf8_lossy(&bytes), &known.name);
+                    let more = Self::read(&String::from_utf8_lossy(&bytes), &known.name, &known.bare);
                     known.file = known.file.or_else(|| more.plain().next().map(|_| path.clone()));
                     known.entries.extend(more.entries);
                 }
@@ -61,7 +64,7 @@ impl Known {
                         format!("the known hosts in {} cannot be read", path.display()),
                     )
                     .cause(error.to_string())
-                    .hint(format!("make it readable: chmod u+r {}", path.display())));
+                    .hint(format!("make it readable: {}", join(&["chmod", "u+r", &path.to_string_lossy()]))));
                 }
             }
         }
@@ -72,25 +75,29 @@ impl Known {
     }
 
     /// Reads the text of such files. A line that is no entry hides no other one.
-    fn read(text: &str, name: &str) -> Self {
+    fn read(text: &str, name: &str, bare: &str) -> Self {
         let whole = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
         let lines = text.lines().map(whole).filter(|line| !line.is_empty() && !line.starts_with('#'));
         let entries = lines.filter_map(|line| line.parse::<Entry>().ok());
-        let entries = entries.filter(|entry| names(entry.host_patterns(), name)).collect();
-        Self { entries, revoked: Vec::new(), name: name.to_owned(), file: None }
+        // What is said of every port of a host is said of this one, where it is marked; a plain key is one server's.
+        let about = |entry: &Entry| {
+            let patterns = entry.host_patterns();
+            names(patterns, name) || entry.marker().is_some() && names(patterns, bare)
+        };
+        let entries = entries.filter(about).collect();
+        Self { entries, revoked: Vec::new(), name: name.to_owned(), bare: bare.to_owned(), file: None }
     }
 
     /// Whether any line is about the host.
     #[cfg(test)]
     pub(super) fn mentioned(text: &str, name: &str) -> bool {
-        !Self::read(text, name).entries.is_empty()
+        !Self::read(text, name, name).entries.is_empty()
     }
 
     /// What is to be made of a key.
     pub(super) fn verdict(&self, key: &PublicKey) -> Verdict {
         let is = |entry: &&Entry| entry.public_key().key_data() == key.key_data();
-        let mut marked = self.entries.iter().filter(|entry| entry.marker() == Some(&Marker::Revoked));
-        if marked.any(|entry| is(&entry)) || self.revoked.contains(key.key_data()) {
+        if self.is_revoked(key.key_data()) {
             return Verdict::Revoked;
         }
         let mut plain = self.plain().peekable();
@@ -98,6 +105,42 @@ impl Known {
             (true, true) => Verdict::Known,
             (true, false) => Verdict::Changed,
             (false, _) => Verdict::Unknown,
+        }
+    }
+
+    fn is_revoked(&self, key: &KeyData) -> bool {
+        self.marked(&Marker::Revoked).any(|entry| entry.public_key().key_data() == key) || self.revoked.contains(key)
+    }
+
+    /// Whether there is an authority for the host, so that it is to be asked for a certificate.
+    pub(super) fn has_authority(&self) -> bool {
+        self.marked(&Marker::CertAuthority).next().is_some()
+    }
+
+    /// Whether an authority that is known vouches for a key at this time, in seconds; else why not.
+    fn vouched_for(&self, certificate: &Certificate, now: u64) -> Result<(), String> {
+        let of_sha_1 = matches!(certificate.signature().algorithm(), Algorithm::Rsa { hash: None });
+        let authorities: Vec<_> = self
+            .marked(&Marker::CertAuthority)
+            .filter(|entry| entry.public_key().key_data() == certificate.signature_key())
+            .map(|entry| entry.public_key().fingerprint(HashAlg::Sha256))
+            .collect();
+        let principals = certificate.valid_principals();
+        let made_out = |to: &String| glob(to.to_ascii_lowercase().as_bytes(), self.bare.as_bytes());
+        if certificate.cert_type() != CertType::Host {
+            Err("it is none of a host".to_owned())
+        } else if authorities.is_empty() {
+            Err("no authority that is known has signed it".to_owned())
+        } else if of_sha_1 {
+            Err("it is signed with SHA-1".to_owned())
+        } else if !principals.is_empty() && !principals.iter().any(made_out) {
+            Err(format!("it is made out to {}", principals.join(", ")))
+        } else if certificate.critical_options().iter().next().is_some() {
+            Err("it has conditions that are not known".to_owned())
+        } else if !(certificate.valid_after()..certificate.valid_before()).contains(&now) {
+            Err("it is not valid at this time".to_owned())
+        } else {
+            certificate.validate_at(now, &authorities).map_err(|error| error.to_string())
         }
     }
 
@@ -115,23 +158,50 @@ impl Known {
         first.into_iter().chain(rest).collect()
     }
 
-    /// Believes a key or says why not; a host that was never seen is remembered when that is asked for.
+    /// Believes what a host shows or says why not; a host that was never seen is remembered when that is asked for. A
+    /// certificate that nobody vouches for counts as the plain key in it, as with `ssh`.
     ///
     /// # Errors
     /// `host_key_unknown`, `host_key_changed`.
-    pub(super) fn judge(&self, key: &PublicKey, settings: &Settings, accept_new: bool) -> Result<()> {
-        let fingerprint = key.fingerprint(HashAlg::Sha256).to_string();
-        let kind = key.algorithm().to_string();
-        let about = |error: Error| {
-            error
-                .detail("host", self.name.clone())
-                .detail("key_type", kind.clone())
-                .detail("fingerprint", fingerprint.clone())
+    pub(super) fn judge(
+        &self,
+        shown: &PublicKeyOrCertificate,
+        settings: &Settings,
+        accept_new: bool,
+    ) -> Result<HostKey> {
+        let key = shown.public_key();
+        let believed = |believed| HostKey {
+            host: self.name.clone(),
+            key_type: key.algorithm().to_string(),
+            fingerprint: key.fingerprint(HashAlg::Sha256).to_string(),
+            believed,
         };
+        let Some(certificate) = shown.certificate() else {
+            return self.judge_key(&key, settings, accept_new).map(believed);
+        };
+        if self.is_revoked(certificate.signature_key()) {
+            return Err(self.revoked(&key, "who has signed its certificate is revoked"));
+        }
+        if self.verdict(&key) == Verdict::Revoked {
+            return self.judge_key(&key, settings, accept_new).map(believed);
+        }
+        let now = u64::try_from(host::now().as_second()).unwrap_or_default();
+        match self.vouched_for(certificate, now) {
+            Ok(()) => Ok(believed(HostKeyBelief::Certified)),
+            Err(why) => {
+                let plain = self.judge_key(&key, settings, accept_new).map(believed);
+                plain.map_err(|error| error.cause(format!("its certificate does not count: {why}")))
+            }
+        }
+    }
+
+    fn judge_key(&self, key: &PublicKey, settings: &Settings, accept_new: bool) -> Result<HostKeyBelief> {
+        let (kind, fingerprint) = (key.algorithm(), key.fingerprint(HashAlg::Sha256));
+        let about = |error: Error| self.about(key, error);
         match self.verdict(key) {
-            Verdict::Known => Ok(()),
+            Verdict::Known => Ok(HostKeyBelief::Known),
             Verdict::Unknown if accept_new || settings.strictness == Strictness::AcceptNew => {
-                self.remember(key, settings)
+                self.remember(key, settings).map(|()| HostKeyBelief::Accepted)
             }
             Verdict::Unknown => Err(about(Error::new(
                 ErrorCode::HostKeyUnknown,
@@ -148,12 +218,24 @@ impl Known {
             ))
             .cause("somebody may be in between; or the machine was made anew")
             .hint(format!("if you know why: {}, then again with --accept-new-host-key", self.forgetting()))),
-            Verdict::Revoked => Err(about(Error::new(
-                ErrorCode::HostKeyChanged,
-                format!("host {} shows the {kind} key {fingerprint}, which is revoked", self.name),
-            ))
-            .hint("do not connect to it; ask who marked the key @revoked in known_hosts or put it in RevokedHostKeys")),
+            Verdict::Revoked => Err(self.revoked(key, "it is revoked")),
         }
+    }
+
+    fn revoked(&self, key: &PublicKey, why: &str) -> Error {
+        let (kind, fingerprint) = (key.algorithm(), key.fingerprint(HashAlg::Sha256));
+        let message = format!("host {} shows the {kind} key {fingerprint}, which is not to be believed", self.name);
+        self.about(key, Error::new(ErrorCode::HostKeyChanged, message))
+            .cause(why)
+            .hint("do not connect to it; ask who marked the key @revoked in known_hosts or put it in RevokedHostKeys")
+    }
+
+    /// The facts of an error about a key.
+    fn about(&self, key: &PublicKey, error: Error) -> Error {
+        error
+            .detail("host", self.name.clone())
+            .detail("key_type", key.algorithm().to_string())
+            .detail("fingerprint", key.fingerprint(HashAlg::Sha256).to_string())
     }
 
     /// Writes it down where `ssh` would, so that `ssh` knows it too.
@@ -180,6 +262,10 @@ impl Known {
         let words: Vec<String> =
             std::iter::once("ssh-keygen".to_owned()).chain(file).chain(["-R".to_owned(), self.name.clone()]).collect();
         join(&words)
+    }
+
+    fn marked<'a>(&'a self, with: &'a Marker) -> impl Iterator<Item = &'a Entry> {
+        self.entries.iter().filter(move |entry| entry.marker() == Some(with))
     }
 
     fn plain(&self) -> impl Iterator<Item = &Entry> {
@@ -277,7 +363,7 @@ mod tests {
     }
 
     fn verdict(text: &str, name: &str) -> Verdict {
-        Known::read(text, name).verdict(&key(ONE))
+        Known::read(text, name, name).verdict(&key(ONE))
     }
 
     #[test]
@@ -334,15 +420,16 @@ mod tests {
         std::fs::write(&path, b"SSHKRL\n\0\0").unwrap();
         assert_eq!(revoked(&path).unwrap_err().code(), ErrorCode::HostKeyUnknown, "it is binary");
         std::fs::write(&path, format!("# stolen\n\n{ONE} of the old vm\n")).unwrap();
-        let known = Known { revoked: revoked(&path).unwrap(), ..Known::read(&format!("vm {ONE}\nvm {TWO}"), "vm") };
+        let known =
+            Known { revoked: revoked(&path).unwrap(), ..Known::read(&format!("vm {ONE}\nvm {TWO}"), "vm", "vm") };
         assert_eq!((known.verdict(&key(ONE)), known.verdict(&key(TWO))), (Verdict::Revoked, Verdict::Known));
     }
 
     #[test]
     fn a_host_is_asked_first_for_the_kind_of_key_it_is_known_by() {
         let usual = [Algorithm::Rsa { hash: None }, Algorithm::Ed25519];
-        assert_eq!(Known::read(&format!("vm {ONE}"), "vm").preferred(&usual)[0], Algorithm::Ed25519);
-        assert_eq!(Known::read("", "vm").preferred(&usual), usual);
+        assert_eq!(Known::read(&format!("vm {ONE}"), "vm", "vm").preferred(&usual)[0], Algorithm::Ed25519);
+        assert_eq!(Known::read("", "vm", "vm").preferred(&usual), usual);
     }
 
     proptest::proptest! {

@@ -173,6 +173,11 @@ impl Settings {
         }
     }
 
+    /// The name that a certificate of the host is made out to: without its port.
+    pub(super) fn certified_as(&self) -> String {
+        self.host_key_alias.clone().unwrap_or_else(|| self.hostname.to_ascii_lowercase())
+    }
+
     /// The host and its port, for people.
     pub(super) fn address(&self) -> String {
         if self.hostname.contains(':') {

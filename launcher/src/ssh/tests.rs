@@ -168,6 +168,48 @@ async fn a_connection_that_is_cut_in_the_middle_is_said() {
     assert_eq!(ended.unwrap_err().code(), agent_workspace_contract::ErrorCode::HostUnreachable);
 }
 
+/// Where the session of the next test goes; it is run by that test alone.
+const SERVER: &str = "AGENT_WORKSPACE_TEST_ATTACH";
+
+#[tokio::test]
+#[ignore = "is run on a terminal by another test"]
+#[expect(clippy::disallowed_methods, clippy::print_stdout, reason = "it talks to the test that runs it")]
+async fn a_session() {
+    let Ok(server) = std::env::var(SERVER) else { return };
+    let (port, home) = server.split_once(' ').unwrap();
+    let user = crate::host::Host::os().user_name();
+    let client = Client { home: home.into(), user, ..Client::default() };
+    let target = RemoteTarget::parse(&format!("127.0.0.1:{port}")).unwrap();
+    let machine = SshMachine::new(Connection::open(&client, &target, true).await.unwrap());
+    let script =
+        "trap 'echo heard the key' INT; stty size; echo ready; until read -r line; do :; done; stty size; exit 7";
+    let status = machine.attach(command(&["sh", "-c", script])).await.unwrap();
+    println!("it ended with {status}");
+}
+
+#[test]
+#[ignore = "starts an SSH server: run ./dev test"]
+fn a_session_has_the_size_of_the_terminal_its_keys_go_there_and_its_status_comes_back() {
+    let server = Server::start();
+    let mut session = Process::new(std::env::current_exe().unwrap());
+    session.args(["--exact", "ssh::tests::a_session", "--ignored", "--nocapture"]);
+    session.env(SERVER, format!("{} {}", server.port, server.folder.path().display()));
+    let mut terminal = agent_workspace_tests::live::Terminal::run(&session);
+    terminal.wait_for("24 80");
+    terminal.wait_for("ready");
+    // The key ends nothing here; it is for the program there.
+    terminal.types(b"\x03");
+    terminal.wait_for("heard the key");
+    terminal.resize(30, 100);
+    // The size goes its own way, which is not that of the keys.
+    std::thread::sleep(Duration::from_millis(500));
+    terminal.types(b"\r");
+    terminal.wait_for("30 100");
+    terminal.wait_for("it ended with 7");
+    assert!(terminal.end().success());
+    assert!(terminal.is_as_before(), "and the terminal is as it was");
+}
+
 proptest::proptest! {
     #![proptest_config(proptest::test_runner::Config::with_cases(150))]
     #[test]

@@ -11,6 +11,7 @@ use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use super::{failed, unusable};
 use crate::error::{Error, Result};
+use crate::ssh::quoting::join;
 
 /// What makes each version out of the one before. Never changed once shipped; only added to.
 const MIGRATIONS: &[&str] = &[include_str!("migrations/0001.sql"), include_str!("migrations/0002.sql")];
@@ -62,7 +63,8 @@ fn migrate(connection: &mut Connection, path: &Path, migrations: &[&str]) -> Res
     advance(connection, path, migrations, |at| keep_copy(path, at))
 }
 
-/// Takes every step that is left; `before` is told the version that each one changes.
+/// Takes every step that is left; `before` is told the version that each one changes. A new file is made whole at once:
+/// nobody ever sees it as an older one.
 fn advance(
     connection: &mut Connection,
     path: &Path,
@@ -72,9 +74,11 @@ fn advance(
     let sqlite = |error: rusqlite::Error| failed(path, &error);
     loop {
         let at = version(connection).map_err(sqlite)?;
-        let Some(step) = migrations.get(at as usize) else {
+        let steps = migrations.get(at as usize..).unwrap_or_default();
+        let steps = if at == 0 { steps } else { steps.get(..1).unwrap_or_default() };
+        if steps.is_empty() {
             return if at as usize == migrations.len() { Ok(()) } else { Err(too_new(path, at)) };
-        };
+        }
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(sqlite)?;
         // Another command may have been faster.
         if version(&transaction).map_err(sqlite)? != at {
@@ -83,8 +87,10 @@ fn advance(
         if at > 0 {
             before(at)?;
         }
-        transaction.execute_batch(step).map_err(sqlite)?;
-        transaction.pragma_update(None, "user_version", at + 1).map_err(sqlite)?;
+        for step in steps {
+            transaction.execute_batch(step).map_err(sqlite)?;
+        }
+        transaction.pragma_update(None, "user_version", at + steps.len() as u32).map_err(sqlite)?;
         transaction.commit().map_err(sqlite)?;
     }
 }
@@ -122,8 +128,14 @@ pub(super) fn too_new(path: &Path, version: u32) -> Error {
     let copies = (1..=LATEST).rev().map(|version| copy_of(path, version));
     let kept = copies.into_iter().find(|copy| copy.exists());
     let back = match kept {
-        Some(copy) => format!("or go back to what it was before: mv {} {}", copy.display(), path.display()),
-        None => format!("or begin anew: mv {0} {0}.newer", path.display()),
+        Some(copy) => {
+            let moved = join(&["mv", &copy.to_string_lossy(), &path.to_string_lossy()]);
+            format!("or go back to what it was before: {moved}")
+        }
+        None => {
+            let path = path.to_string_lossy();
+            format!("or begin anew: {}", join(&["mv", &path, &format!("{path}.newer")]))
+        }
     };
     Error::new(
         ErrorCode::StateTooNew,
@@ -165,6 +177,15 @@ mod tests {
     }
 
     #[test]
+    fn a_new_file_was_never_an_older_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state.db");
+        migrate(&mut open(&path), &path, &[ONE, TWO]).unwrap();
+        assert_eq!((x(&path).as_str(), version(&open(&path)).unwrap()), ("changed", 2));
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "so that there is no copy of one");
+    }
+
+    #[test]
     fn who_only_looks_sees_an_older_file_as_a_newer_one_and_leaves_it_as_it_is() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("state.db");
@@ -194,6 +215,7 @@ mod tests {
     fn what_is_newer_is_refused_with_the_way_back_and_left_alone() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("state.db");
+        migrate(&mut open(&path), &path, &[ONE]).unwrap();
         migrate(&mut open(&path), &path, &[ONE, TWO]).unwrap();
         let before = std::fs::read(&path).unwrap();
         let error = migrate(&mut open(&path), &path, &[ONE]).unwrap_err();

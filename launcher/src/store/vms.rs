@@ -19,6 +19,8 @@ pub struct VmRecord {
     pub vm_host: Option<String>,
     /// The template that it is prepared by; `None` for the default.
     pub template: Option<String>,
+    /// The mark of the machine.
+    pub machine_id: Option<String>,
     /// Whether the machine is there.
     pub provisioning: VmPhase,
     /// Whether it is prepared.
@@ -62,8 +64,8 @@ pub enum Part {
 }
 
 impl VmRecord {
-    const COLUMNS: &str = "name, platform, host, vm_host, provisioning, initialization, admin_user, admin_home, os, \
-                           architecture, created_at, last_seen_at, template";
+    const COLUMNS: &str = "name, platform, host, vm_host, machine_id, provisioning, initialization, admin_user, \
+                           admin_home, os, architecture, created_at, last_seen_at, template";
 
     fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
         Ok(Self {
@@ -71,22 +73,23 @@ impl VmRecord {
             platform: row.get(1)?,
             host: row.get(2)?,
             vm_host: row.get(3)?,
-            provisioning: phase(&row.get::<_, String>(4)?),
-            initialization: phase(&row.get::<_, String>(5)?),
-            admin_user: row.get(6)?,
-            admin_home: row.get(7)?,
-            os: row.get(8)?,
-            architecture: row.get(9)?,
-            created_at: row.get(10)?,
-            last_seen_at: row.get(11)?,
-            template: row.get(12)?,
+            machine_id: row.get(4)?,
+            provisioning: phase(&row.get::<_, String>(5)?),
+            initialization: phase(&row.get::<_, String>(6)?),
+            admin_user: row.get(7)?,
+            admin_home: row.get(8)?,
+            os: row.get(9)?,
+            architecture: row.get(10)?,
+            created_at: row.get(11)?,
+            last_seen_at: row.get(12)?,
+            template: row.get(13)?,
         })
     }
 }
 
 impl Part {
-    /// The word for it in the names of events.
-    fn word(self) -> &'static str {
+    /// The word for it in the names of events and in logs.
+    pub fn word(self) -> &'static str {
         match self {
             Self::Provisioning => "provisioning",
             Self::Initialization => "initialization",

@@ -10,6 +10,7 @@ use super::{run_with_input, until};
 /// A server on this host; ends with the test.
 pub struct SshServer {
     child: Child,
+    config: PathBuf,
     port: u16,
     bin: PathBuf,
 }
@@ -52,9 +53,25 @@ impl SshServer {
             .stderr(std::fs::File::create(folder.join("sshd.log")).expect("a file"))
             .spawn()
             .expect("sshd is installed");
-        let server = Self { child, port, bin };
+        let server = Self { child, config: folder.join("sshd_config"), port, bin };
         until("sshd listens", || TcpStream::connect(("127.0.0.1", port)).is_ok());
         server
+    }
+
+    /// Starts it anew with these lines and what it had before.
+    ///
+    /// # Panics
+    /// When sshd does not come up again.
+    pub fn reload(&self, lines: &str) {
+        let before = std::fs::read_to_string(&self.config).expect("a file");
+        std::fs::write(&self.config, format!("{lines}{before}")).expect("a file");
+        // The listener goes away and comes back in the same process, and says so.
+        let log = self.config.with_file_name("sshd.log");
+        let said = || std::fs::read_to_string(&log).expect("a log").matches("Server listening").count();
+        let count = said();
+        let process = self.child.id().to_string();
+        assert_eq!(run_with_input(Command::new("kill").args(["-HUP", &process]), "").code, 0);
+        until("sshd listens again", || said() > count);
     }
 
     /// Its port on this host.

@@ -77,6 +77,15 @@ impl Terminal {
         self.keyboard.write_all(keys).expect("a keyboard");
     }
 
+    /// Gives the terminal another size.
+    ///
+    /// # Panics
+    /// When it takes none.
+    pub fn resize(&self, rows: u16, columns: u16) {
+        tcsetwinsize(&self.line, Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 })
+            .expect("a size");
+    }
+
     /// Sends a signal to the program.
     ///
     /// # Panics

@@ -88,6 +88,7 @@ fn provoked(code: ErrorCode) -> Option<Ran> {
         | ErrorCode::VmInUse
         | ErrorCode::HostKeyChanged
         | ErrorCode::HostKeyUnknown
+        | ErrorCode::PortTaken
         | ErrorCode::SshAuthFailed
         | ErrorCode::VmExists
         | ErrorCode::VmHostInUse

@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use agent_workspace_tests::live::{SshServer, run_with_input, until};
-use agent_workspace_tests::{Document, Launcher};
+use agent_workspace_tests::{Document, Launcher, Ran};
 
 /// A server, and a client with files of its own.
 struct Way {
@@ -84,6 +84,7 @@ fn a_host_that_is_known_is_asked_what_it_is() {
     let way = Way::new();
     let added = ok(&way.add("here"));
     assert_eq!((added.text("/vm_host/os"), added.at("/changed")), ("linux", &true.into()));
+    assert_eq!(added.text("/host_key/believed"), "known");
     assert!(!added.at("/vm_host/last_seen_at").is_null());
     assert_eq!(ok(&way.add("here")).at("/changed"), false);
 }
@@ -337,4 +338,153 @@ fn a_host_that_does_not_answer_is_given_up_within_its_time() {
         assert_eq!(refused.at("/error/retryable"), true);
         assert!(since.elapsed() < Duration::from_secs(20), "{:?}", since.elapsed());
     }
+}
+
+/// Runs with something to read at descriptor 3.
+fn with_descriptor(launcher: &Launcher, file: &Path) -> Ran {
+    let command = launcher.command();
+    let mut shell = Command::new("sh");
+    shell
+        .args(["-c", "exec \"$0\" \"$@\" 3<\"$FILE\""])
+        .arg(command.get_program())
+        .args(command.get_args())
+        .env_clear();
+    shell.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?)))).env("FILE", file);
+    run_with_input(&mut shell, "")
+}
+
+#[test]
+#[ignore = "starts an SSH server: run ./dev test"]
+fn an_encrypted_key_is_opened_with_the_passphrase_of_a_descriptor() {
+    for kind in ["ed25519", "rsa"] {
+        let way = Way::new();
+        for name in ["user", "user.pub"] {
+            std::fs::remove_file(way.file(name)).expect("a key");
+        }
+        way.keygen(&["-t", kind, "-N", "secret words", "-f", "user"]);
+        let adding = way.add("a").arg("--passphrase-fd=3");
+        way.write("passphrase", "other words\n");
+        let wrong = with_descriptor(&adding, &way.file("passphrase")).expect(6);
+        let refused = wrong.document();
+        assert_eq!(refused.error_code(), "ssh_auth_failed");
+        assert!(refused.text("/error/causes/0").contains("not with the passphrase"), "{refused:?}");
+        assert!(!format!("{wrong:?}").contains("other words"), "it is said nowhere");
+        way.write("passphrase", "secret words\nand more\n");
+        let _ = with_descriptor(&adding, &way.file("passphrase")).expect(0);
+        // By a pipe, and before the command.
+        let piped = Launcher::new(["--passphrase-fd", "0", "vm-host", "add", "a", &way.host()])
+            .env("PATH", way.server.path())
+            .env("AGENT_WORKSPACE_STATE_DIR", way.file("state"))
+            .json();
+        ok(&piped.clone().stdin("secret words"));
+        fails(&piped.stdin(""), 2, "usage");
+        fails(&adding, 2, "usage");
+    }
+}
+
+#[test]
+#[ignore = "starts an SSH server: run ./dev test"]
+fn a_key_of_the_agent_is_used_with_the_certificate_of_a_file() {
+    let way = Way::new();
+    way.keygen(&["-t", "ed25519", "-N", "", "-f", "ca"]);
+    let me = run_with_input(Command::new("id").arg("-un"), "").stdout;
+    way.keygen(&["-s", "ca", "-I", "me", "-n", me.trim(), "user.pub"]);
+    let agent = Agent::start(way.folder.path());
+    // The agent holds the key alone, and the certificate is in a file of its own.
+    std::fs::rename(way.file("user-cert.pub"), way.file("certificate")).expect("a certificate");
+    agent.add(&way.file("user"), "");
+    std::fs::remove_file(way.file("user")).expect("a key");
+    way.write("user.pub", &format!("cert-authority {}", way.read("ca.pub")));
+    let with_agent = way.add("a").env("SSH_AUTH_SOCK", &agent.socket);
+    way.configure("IdentitiesOnly no\n");
+    let config = way.read("ssh_config").replace("IdentitiesOnly yes\n", "");
+    way.write("ssh_config", &config);
+    fails(&with_agent, 6, "ssh_auth_failed");
+    way.configure(&format!("CertificateFile {}\n", way.file("certificate").display()));
+    ok(&with_agent);
+}
+
+#[test]
+#[ignore = "starts an SSH server: run ./dev test"]
+fn a_host_that_an_authority_vouches_for_is_believed() {
+    let way = Way::new();
+    let (host, key) = way.host_and_key();
+    way.keygen(&["-t", "ed25519", "-N", "", "-f", "ca"]);
+    let authority = way.read("ca.pub");
+    let certified = |principals: &str, more: &[&str]| {
+        let words = [&["-s", "ca", "-I", "host", "-h", "-n", principals][..], more, &["host.pub"]].concat();
+        way.keygen(&words);
+        way.server.reload(&format!("HostCertificate {}\n", way.file("host-cert.pub").display()));
+    };
+    way.write("known_hosts", &format!("@cert-authority 127.0.0.* {authority}"));
+    fails(&way.add("a"), 6, "host_key_unknown");
+    certified("127.0.0.1,other", &[]);
+    let added = ok(&way.add("a"));
+    assert_eq!((added.text("/host_key/believed"), added.text("/host_key/key_type")), ("certified", "ssh-ed25519"));
+    assert_eq!(way.read("known_hosts").lines().count(), 1, "nothing is learned");
+
+    // A revoked key or authority vouches for nothing, whatever is accepted.
+    for revoked in [&key, authority.trim()] {
+        way.write("known_hosts", &format!("@cert-authority {host} {authority}@revoked * {revoked}\n"));
+        fails(&way.add("a").arg("--accept-new-host-key"), 6, "host_key_changed");
+    }
+    // What does not count is a host by its plain key.
+    way.write("known_hosts", &format!("@cert-authority other {authority}"));
+    fails(&way.add("a"), 6, "host_key_unknown");
+    way.write("known_hosts", &format!("@cert-authority {host} {authority}"));
+    ok(&way.add("a"));
+    for (principals, more, why) in [
+        ("other", &[][..], "made out to other"),
+        ("127.0.0.1", &["-V", "20200101:20200102"], "not valid at this time"),
+        ("127.0.0.1", &["-O", "critical:something=x"], "conditions"),
+    ] {
+        certified(principals, more);
+        let refused = fails(&way.add("a"), 6, "host_key_unknown");
+        assert!(refused.text("/error/causes/0").contains(why), "{refused:?}");
+    }
+    way.write("known_hosts", &format!("@cert-authority {host} {authority}{host} {key}\n"));
+    assert_eq!(ok(&way.add("a")).text("/host_key/believed"), "known");
+}
+
+#[test]
+#[ignore = "starts an SSH server: run ./dev test"]
+fn a_connection_that_is_lost_in_the_middle_of_the_login_is_no_refused_key() {
+    let way = Way::new();
+    let between = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = between.local_addr().expect("an address").port();
+    way.write("known_hosts", &way.read("known_hosts").replace(&way.server.port().to_string(), &port.to_string()));
+    let agent = std::os::unix::net::UnixListener::bind(way.file("agent")).expect("a socket");
+    let server = way.server.port();
+    std::thread::spawn(move || {
+        let (client, _) = between.accept().expect("a client");
+        let host = std::net::TcpStream::connect(("127.0.0.1", server)).expect("the server");
+        let pass = |mut from: std::net::TcpStream, mut to: std::net::TcpStream| {
+            std::thread::spawn(move || std::io::copy(&mut from, &mut to));
+        };
+        pass(client.try_clone().expect("a stream"), host.try_clone().expect("a stream"));
+        pass(host.try_clone().expect("a stream"), client.try_clone().expect("a stream"));
+        // The agent is asked after the host has proved who it is, and before a key is offered.
+        let _asking = agent.accept().expect("somebody asks");
+        for stream in [client, host] {
+            let _ = stream.shutdown(std::net::Shutdown::Both);
+        }
+    });
+    let lost = way.adding("a", &format!("127.0.0.1:{port}")).env("SSH_AUTH_SOCK", way.file("agent"));
+    fails(&lost, 7, "host_unreachable");
+}
+
+#[test]
+#[ignore = "starts an SSH server: run ./dev test"]
+fn a_host_that_has_heard_enough_keys_is_no_lost_one() {
+    let way = Way::new();
+    for number in 0..8 {
+        let name = format!("wrong{number}");
+        way.keygen(&["-t", "ed25519", "-N", "", "-f", &name]);
+    }
+    let wrong: String =
+        (0..8).map(|number| format!("IdentityFile {}\n", way.file(&format!("wrong{number}")).display())).collect();
+    let config = way.read("ssh_config");
+    way.write("ssh_config", &format!("{wrong}{config}"));
+    let refused = fails(&way.add("a"), 6, "ssh_auth_failed");
+    assert!(refused.text("/error/message").contains("hung up"), "{refused:?}");
 }

@@ -2,7 +2,9 @@
 //! `./dev test`.
 
 mod agents;
+mod forward;
 mod hosts;
+mod migrations;
 mod state;
 mod vms;
 mod workspaces;

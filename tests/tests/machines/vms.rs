@@ -45,6 +45,14 @@ fn a_machine_becomes_a_vm_and_is_forgotten_as_it_is() {
 
     let made = create(&machines, "dev", &machine);
     assert_eq!(made.at("/created"), true);
+    assert_eq!((made.text("/host_key/host"), made.text("/host_key/believed")), (machine.address.as_str(), "accepted"));
+    let warned = made.at("/warnings").as_array().expect("warnings").iter();
+    let warned: Vec<_> = warned.filter(|warning| warning["code"] == "host_key_accepted").collect();
+    let fingerprint = made.text("/host_key/fingerprint");
+    assert!(
+        warned.len() == 1 && warned[0]["message"].as_str().is_some_and(|said| said.contains(fingerprint)),
+        "{made:?}"
+    );
     assert_eq!((made.text("/vm/architecture").len(), made.text("/vm/admin_user")), (5, "admin"));
     assert!(made.text("/vm/os").starts_with("Debian GNU/Linux 12"), "{made:?}");
     let expected = [("packages", true), ("folders", true), ("access_lists", false)];
@@ -179,9 +187,36 @@ fn a_step_that_fails_leaves_a_vm_that_can_be_mended() {
     let listed = ok(&machines, "vm list");
     assert_eq!(listed.text("/vms/0/initialization"), "failed");
     assert_eq!(listed.text("/vms/0/problems/0/code"), "not_initialized");
+    let logs = ok(&machines, "vm logs dev");
+    let logs = logs.at("/logs").as_array().expect("logs");
+    let steps: Vec<_> = logs.iter().filter_map(|log| Some((log["part"].as_str()?, log["step"].as_str()?))).collect();
+    let expected = [
+        ("provisioning", "facts"),
+        ("provisioning", "mark"),
+        ("initialization", "packages"),
+        ("initialization", "folders"),
+    ];
+    assert_eq!(steps, expected);
+    assert_eq!(logs[3]["text"], "/srv/agent-workspace is there and is no folder\n");
+    assert!(logs[2]["text"].as_str().is_some_and(|said| said.contains("tmux")), "what apt said: {logs:?}");
+    let last = ok(&machines, "vm logs dev --lines 1");
+    assert_eq!(last.at("/logs").as_array().map(Vec::len), Some(1));
     machine.run("rm /srv/agent-workspace");
     assert_eq!(ok(&machines, &line).at("/created"), false);
     assert_eq!(ok(&machines, "vm list").text("/vms/0/initialization"), "complete");
+    let newest = ok(&machines, "vm logs dev");
+    assert!(newest.at("/logs").as_array().is_some_and(|logs| logs.iter().all(|log| log["part"] == "initialization")));
+    assert_eq!(ok(&machines, "vm logs dev --all").at("/logs").as_array().map(Vec::len), Some(4 + 3));
+
+    // Another machine at the address is not taken for it.
+    assert_eq!(ok(&machines, "vm describe dev").at("/vm/problems").as_array().map(Vec::len), Some(0));
+    for other in ["echo another >/etc/agent-workspace/machine-id", "rm /etc/agent-workspace/machine-id"] {
+        machine.run(other);
+        let described = ok(&machines, "vm describe dev");
+        assert_eq!((described.text("/vm/status"), described.text("/vm/problems/0/code")), ("running", "other_machine"));
+    }
+    ok(&machines, "vm delete dev");
+    fails(&machines, "vm logs dev", 3, "vm_not_found");
 }
 
 /// Makes the first step hang where it looks.
@@ -264,6 +299,7 @@ fn a_create_that_is_killed_leaves_a_row_that_says_so_and_one_that_is_asked_to_en
     assert_eq!(ok(&machines, "vm list").at("/vms/0/problems").as_array().map(Vec::len), Some(0), "it is at work");
     fails(&machines, &line, 4, "vm_busy");
     fails(&machines, "vm delete dev", 4, "vm_busy");
+    fails(&machines, "vm start dev", 4, "vm_busy");
     child.kill().expect("it runs");
     child.wait().expect("it ends");
     assert_eq!(ok(&machines, "vm list").text("/vms/0/problems/0/code"), "cut_off");

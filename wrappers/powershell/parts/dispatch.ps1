@@ -57,9 +57,9 @@ function Invoke-AwXDispatch {
     $index = 0
     while ($index -lt $count) {
         $word = $Words[$index]
-        if ((@('-q', '--quiet') -ccontains $word) -or ($word -cmatch '\A--(output|log-format|timeout)=')) {
+        if ((@('-q', '--quiet') -ccontains $word) -or ($word -cmatch '\A--(output|log-format|passphrase-fd|timeout)=')) {
             $before.Add($word)
-        } elseif ((@('--output', '--log-format', '--timeout') -ccontains $word) -and ($index + 1 -lt $count)) {
+        } elseif ((@('--output', '--log-format', '--passphrase-fd', '--timeout') -ccontains $word) -and ($index + 1 -lt $count)) {
             $index += 1
             $before.Add("$word=$($Words[$index])")
         } else {

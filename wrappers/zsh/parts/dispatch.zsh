@@ -24,8 +24,8 @@ __agent_workspace_main() {
     words=("$@")
     while (( $# > 0 )); do
         case $1 in
-            -q|--quiet|--output=*|--log-format=*|--timeout=*) before+=("$1") ;;
-            --output|--log-format|--timeout)
+            -q|--quiet|--output=*|--log-format=*|--passphrase-fd=*|--timeout=*) before+=("$1") ;;
+            --output|--log-format|--passphrase-fd|--timeout)
                 (( $# > 1 )) || break
                 before+=("$1=$2")
                 shift

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use agent_workspace_contract::{ErrorCode, VmCreateReport, VmPhase};
+use agent_workspace_contract::{ErrorCode, HostKey, VmCreateReport, VmPhase, VmStep};
 
+use super::log::Log;
 use super::{Fleet, HostKeys, Template, free, initialize, not_found, remembered, transport};
 use crate::config::VmTemplate;
 use crate::error::{Error, Result, usage};
@@ -122,19 +123,20 @@ pub async fn run(fleet: &Fleet, request: Request) -> Result<VmCreateReport> {
     let record = records.vm(name.as_str())?.ok_or_else(|| not_found(&name))?;
     drop(records);
     if is_ready(&record) {
-        return report(fleet, record, false, Vec::new());
+        return report(fleet, record, false, Vec::new(), None);
     }
+    let log = Log::new()?;
     let connection = if record.provisioning == VmPhase::Complete {
         fleet.reach(&record, accept_new).await?
     } else {
         let new = NewVm { name: name.to_string(), host: RemoteTarget::parse(&host)? };
-        provision(fleet, &*platform, &new, created, accept_new).await?
+        provision(fleet, &*platform, &new, created, accept_new, &log).await?
     };
     let machine = SshMachine::new(Arc::clone(&connection));
-    let steps = initialize::run(fleet, name.as_str(), &by, &machine).await?;
+    let steps = initialize::run(fleet, name.as_str(), &by, &machine, &log).await?;
     connection.close().await;
     let record = fleet.find(&name)?;
-    report(fleet, record, created, steps)
+    report(fleet, record, created, steps, Some(connection.host_key().clone()))
 }
 
 /// The first part: there is a machine, it will do, and it is remembered. One that is new is forgotten when this fails.
@@ -144,6 +146,7 @@ async fn provision(
     new: &NewVm,
     created: bool,
     accept_new: bool,
+    log: &Log,
 ) -> Result<Arc<Connection>> {
     let (store, name) = (fleet.store.clone(), new.name.clone());
     fleet.undo.register_removable(
@@ -168,14 +171,19 @@ async fn provision(
     let work = async {
         let target = platform.create(new).await?;
         fleet.progress.step("connecting", &format!("connecting to {target}"));
-        let connection = Connection::open(&fleet.client, &target, accept_new).await?;
+        let connection = fleet.connect(&target, accept_new).await?;
         let machine = SshMachine::new(Arc::clone(&connection));
-        let vm::Facts { machine_id, home, os, architecture } = vm::take_in(&machine, &host::fresh_id()?).await?;
+        let said = |step: &str, words: &str| {
+            log.begin(Part::Provisioning, step);
+            log.hear(words.as_bytes());
+        };
+        let vm::Facts { machine_id, home, os, architecture } = vm::take_in(&machine, &host::fresh_id()?, said).await?;
         let admin_user = connection.user().to_owned();
         Ok((connection, Facts { machine_id, admin_user, admin_home: home, os, architecture }))
     };
     let done = fleet.phases.run(Phase::Provision, work).await;
     let mut records = fleet.store.write()?;
+    log.save(&mut records, vm)?;
     let kept = done.and_then(|(connection, facts)| records.provisioned(vm, &facts).map(|()| connection));
     match kept {
         Ok(connection) => {
@@ -204,11 +212,19 @@ fn report(
     fleet: &Fleet,
     record: VmRecord,
     created: bool,
-    steps: Vec<agent_workspace_contract::VmStep>,
+    steps: Vec<VmStep>,
+    host_key: Option<HostKey>,
 ) -> Result<VmCreateReport> {
     let transport =
         transport(&record)?.ok_or_else(|| usage(format!("it is not known who logs in to {}", record.host)))?;
-    Ok(VmCreateReport { vm: fleet.row(&record)?, created, steps, transport, timings_ms: fleet.phases.timings_ms() })
+    Ok(VmCreateReport {
+        vm: fleet.row(&record)?,
+        created,
+        steps,
+        host_key,
+        transport,
+        timings_ms: fleet.phases.timings_ms(),
+    })
 }
 
 #[cfg(test)]

@@ -74,7 +74,7 @@ pub async fn run(fleet: &Fleet, request: Request) -> Result<VmDeleteReport> {
         return Err(in_use(&vm, &forgotten_workspaces, &forgotten_agents));
     }
     // First the machine: a row that is gone would leave one that nobody knows of.
-    let machine_deleted = platform::open(&record.platform)?.delete(&record).await?;
+    let machine_deleted = platform::of(&record)?.delete(&record).await?;
     let mut records = fleet.store.write()?;
     records.forget_what_is_on(&vm)?;
     let changed = records.forget_vm(&vm)?;

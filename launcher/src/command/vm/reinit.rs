@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use agent_workspace_contract::VmReinitReport;
 
+use super::log::Log;
 use super::{Fleet, HostKeys, Target, Template, initialize, remembered};
 use crate::error::Result;
 use crate::ssh::SshMachine;
@@ -60,7 +61,7 @@ pub async fn run(fleet: &Fleet, request: Request) -> Result<VmReinitReport> {
     if template.is_some() {
         fleet.store.write()?.set_vm_template(name.as_str(), wanted)?;
     }
-    let steps = initialize::run(fleet, name.as_str(), &by, &machine).await?;
+    let steps = initialize::run(fleet, name.as_str(), &by, &machine, &Log::new()?).await?;
     connection.close().await;
     let vm = fleet.row(&fleet.find(&name)?)?;
     let changed = steps.iter().any(|step| step.changed);

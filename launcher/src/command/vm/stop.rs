@@ -14,6 +14,6 @@ use crate::workspace::MachineName;
 pub async fn run(fleet: &Fleet, name: MachineName) -> Result<VmLifecycleReport> {
     let record = fleet.find(&name)?;
     let _claim = fleet.store.claim(name.as_str())?;
-    let changed = platform::open(&record.platform)?.stop(&record).await?;
+    let changed = platform::of(&record)?.stop(&record).await?;
     Ok(VmLifecycleReport { vm: record.name, changed, status: VmStatus::Stopped })
 }

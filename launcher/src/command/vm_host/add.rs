@@ -1,12 +1,12 @@
 //! `vm-host add`: remembers a machine by a name, after looking whether it lets us in.
 
-use agent_workspace_contract::{ErrorCode, VmHostAddReport};
+use agent_workspace_contract::{ErrorCode, HostKey, VmHostAddReport};
 
 use super::row;
 use crate::command::vm::{Fleet, HostKeys, LOOK_LIMIT};
 use crate::error::{Error, Result};
 use crate::machine::{Command, Machine};
-use crate::ssh::{Connection, RemoteTarget, SshMachine};
+use crate::ssh::{RemoteTarget, SshMachine};
 use crate::workspace::MachineName;
 
 /// Flags of `vm-host add`.
@@ -61,18 +61,26 @@ impl Args {
 /// `vm_host_exists`, those of connecting, `guest_failed`, or the store's own.
 pub async fn run(fleet: &Fleet, request: Request) -> Result<VmHostAddReport> {
     let Request { name, host, check, accept_new } = request;
-    let (os, architecture) = if check { look(fleet, &host, accept_new).await? } else { (None, None) };
+    let Looked { os, architecture, host_key } =
+        if check { look(fleet, &host, accept_new).await? } else { Looked::default() };
     let mut records = fleet.store.write()?;
     let changed = records.add_vm_host(name.as_str(), &host.to_string(), os.as_deref(), architecture.as_deref())?;
     let gone = || Error::new(ErrorCode::VmHostNotFound, format!("VM host {name} was removed in the middle"));
     let record = records.vm_host(name.as_str())?.ok_or_else(gone)?;
-    Ok(VmHostAddReport { vm_host: row(record, &records.vms()?), changed })
+    Ok(VmHostAddReport { vm_host: row(record, &records.vms()?), changed, host_key })
 }
 
-/// What the machine says that it is.
-async fn look(fleet: &Fleet, host: &RemoteTarget, accept_new: bool) -> Result<(Option<String>, Option<String>)> {
+/// What the machine says that it is, and by which key it proved who it is.
+#[derive(Default)]
+struct Looked {
+    os: Option<String>,
+    architecture: Option<String>,
+    host_key: Option<HostKey>,
+}
+
+async fn look(fleet: &Fleet, host: &RemoteTarget, accept_new: bool) -> Result<Looked> {
     fleet.progress.step("connecting", &format!("connecting to {host}"));
-    let connection = Connection::open(&fleet.client, host, accept_new).await?;
+    let connection = fleet.connect(host, accept_new).await?;
     let machine = SshMachine::new(connection.clone());
     let mut unheard = |_: &[u8]| {};
     let asked = machine.run(Command::script("uname -s; uname -m", &[]), &mut unheard);
@@ -84,5 +92,6 @@ async fn look(fleet: &Fleet, host: &RemoteTarget, accept_new: bool) -> Result<(O
     connection.close().await;
     let plain = |word: &&str| !word.is_empty() && word.len() <= 40 && word.chars().all(|c| c.is_ascii_graphic());
     let mut words = output.stdout.lines().map(str::trim).filter(plain);
-    Ok((words.next().map(str::to_ascii_lowercase), words.next().map(str::to_owned)))
+    let (os, architecture) = (words.next().map(str::to_ascii_lowercase), words.next().map(str::to_owned));
+    Ok(Looked { os, architecture, host_key: Some(connection.host_key().clone()) })
 }

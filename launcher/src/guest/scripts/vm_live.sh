@@ -2,6 +2,7 @@
 # $1 the folder of workspaces
 folder=$1
 [ -d "$folder" ] || folder=/
+echo "machine=$(cat /etc/agent-workspace/machine-id 2>/dev/null)"
 echo "cpus=$(nproc 2>/dev/null)"
 read -r one five fifteen _ </proc/loadavg
 echo "load=$one $five $fifteen"

@@ -1,8 +1,9 @@
 //! Reports about VMs and the machines they are on, as text for people.
 
 use agent_workspace_contract::{
-    VmCreateReport, VmDeleteReport, VmDescribeReport, VmHostAddReport, VmHostListReport, VmHostRemoveReport, VmHostRow,
-    VmLifecycleReport, VmListReport, VmLive, VmPhase, VmReinitReport, VmRow, VmStatus, VmStep,
+    VmCreateReport, VmDeleteReport, VmDescribeReport, VmForward, VmHostAddReport, VmHostListReport, VmHostRemoveReport,
+    VmHostRow, VmLifecycleReport, VmListReport, VmLive, VmLog, VmLogsReport, VmPhase, VmPortForwardReport,
+    VmReinitReport, VmRow, VmStatus, VmStep,
 };
 
 use super::{Human, Terminal, enter_line, plain, table};
@@ -155,6 +156,24 @@ fn live_lines(live: &VmLive) -> String {
         hours / 24,
         hours % 24,
     )
+}
+
+impl Human for VmLogsReport {
+    fn human(&self, _: Terminal) -> String {
+        let step = |log: &VmLog| {
+            let lines: String = log.text.lines().map(|line| format!("{}\n", plain(line))).collect();
+            format!("--- {} {}: {}\n{lines}", log.at, log.part, log.step.replace('_', " "))
+        };
+        if self.logs.is_empty() { "nothing is kept\n".to_owned() } else { self.logs.iter().map(step).collect() }
+    }
+}
+
+impl Human for VmPortForwardReport {
+    fn human(&self, _: Terminal) -> String {
+        let line = |forward: &VmForward| format!("forwarded: {} to {}\n", forward.local, forward.remote);
+        let lines: String = self.forwards.iter().map(line).collect();
+        format!("{lines}connections: {}\n", self.connections)
+    }
 }
 
 impl Human for VmLifecycleReport {

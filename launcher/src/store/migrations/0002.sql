@@ -54,3 +54,16 @@ CREATE INDEX grants_by_workspace ON grants (workspace);
 -- What this state has made on VMs carries its mark, so that it is told from what another state has made there.
 CREATE TABLE owner (mark TEXT NOT NULL) STRICT;
 INSERT INTO owner VALUES (lower(hex(randomblob(8))));
+-- What the steps of making a VM said, the newest runs alone.
+CREATE TABLE vm_logs (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    vm TEXT NOT NULL REFERENCES vms (name) ON DELETE CASCADE,
+    -- The mark of the call that it was.
+    run TEXT NOT NULL,
+    at TEXT NOT NULL,
+    part TEXT NOT NULL,
+    step TEXT NOT NULL,
+    text TEXT NOT NULL
+) STRICT;
+
+CREATE INDEX vm_logs_by_vm ON vm_logs (vm, run);
