@@ -76,12 +76,12 @@ pub async fn run(app: &App, request: Request) -> Result<PruneReport> {
             Sizes::new()
         })
     };
-    let Survey { mut leavings, to_finish: half_made } = survey;
+    let Survey { mut leavings, to_finish: half_made, unfinished } = survey;
     let mut pruning = Pruning {
         app,
         force: request.force,
         sizes,
-        report: PruneReport { unfinished: survey.unfinished, ..empty_report(request.dry_run) },
+        report: PruneReport { unfinished, ..empty_report(request.dry_run) },
         lost: None,
         first_failure: None,
     };
