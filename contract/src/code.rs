@@ -83,6 +83,7 @@ error_codes! {
     RescueFailed = "rescue_failed", Failed, "unsaved work could not be brought out whole, so that nothing was removed";
     SpecConflict = "spec_conflict", Conflict, "the workspace exists and holds another repository";
     SshAuthFailed = "ssh_auth_failed", Auth, "the SSH host refused every key that there is";
+    SshConfigFailed = "ssh_config_failed", Failed, "the SSH configuration cannot be read or changed, or holds what is not of this launcher";
     StateFailed = "state_failed", Failed, "the state file cannot be read or written";
     StateTooNew = "state_too_new", Unsupported, "the state file was written by a newer launcher";
     Terminated = "terminated", Terminated, "SIGTERM or SIGHUP arrived; what had been made was taken back";

@@ -18,14 +18,14 @@ pub use document::{ErrorBody, ErrorDocument, Failure, Success, Warning};
 pub use env::EnvVar;
 pub use exit::Exit;
 pub use report::{
-    BackendSummary, CapabilitiesReport, Check, CheckStatus, CommandSummary, CompletionReport, CreateReport,
+    BackendSummary, CapabilitiesReport, Check, CheckStatus, CommandSummary, CompletionReport, CopyReport, CreateReport,
     DescribeReport, DoctorReport, ErrorSummary, FailedItem, FieldReport, HelpReport, ImageBuildReport, Isolation,
     KeptItem, LeftKept, LeftRemoved, LeftUnremoved, LifecycleReport, Login, LsReport, ParseRepoReport, Plan,
     PlanReport, PlannedStep, PlannedVolume, Problem, PruneReport, Quoting, RemovedItem, RequiresReport, RescueReport,
-    RescuedItem, RmReport, SchemaReport, SecretsReport, SupportsReport, Transport, TunnelReport, VersionReport,
-    VmCreateReport, VmDeleteReport, VmDescribeReport, VmEvent, VmHostAddReport, VmHostListReport, VmHostRemoveReport,
-    VmHostRow, VmLifecycleReport, VmListReport, VmLive, VmPhase, VmReinitReport, VmRow, VmStatus, VmStep, WorkspaceRow,
-    WorkspaceStatus,
+    RescuedItem, RmReport, SchemaReport, SecretsReport, SshAlias, SupportsReport, Transport, TunnelReport,
+    VersionReport, VmCreateReport, VmDeleteReport, VmDescribeReport, VmEvent, VmHostAddReport, VmHostListReport,
+    VmHostRemoveReport, VmHostRow, VmLifecycleReport, VmListReport, VmLive, VmPhase, VmReinitReport, VmRow,
+    VmSshConfigReport, VmStatus, VmStep, WorkspaceRow, WorkspaceStatus,
 };
 
 /// Version of the documents' shape.

@@ -10,11 +10,11 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::Value;
 
 use crate::{
-    CapabilitiesReport, CompletionReport, CreateReport, DescribeReport, DoctorReport, ErrorCode, ErrorDocument,
-    Failure, FieldReport, HelpReport, ImageBuildReport, LifecycleReport, LsReport, ParseRepoReport, PlanReport,
-    PruneReport, RequiresReport, RmReport, SchemaReport, Success, SupportsReport, TunnelReport, VersionReport,
-    VmCreateReport, VmDeleteReport, VmDescribeReport, VmHostAddReport, VmHostListReport, VmHostRemoveReport,
-    VmLifecycleReport, VmListReport, VmReinitReport,
+    CapabilitiesReport, CompletionReport, CopyReport, CreateReport, DescribeReport, DoctorReport, ErrorCode,
+    ErrorDocument, Failure, FieldReport, HelpReport, ImageBuildReport, LifecycleReport, LsReport, ParseRepoReport,
+    PlanReport, PruneReport, RequiresReport, RmReport, SchemaReport, Success, SupportsReport, TunnelReport,
+    VersionReport, VmCreateReport, VmDeleteReport, VmDescribeReport, VmHostAddReport, VmHostListReport,
+    VmHostRemoveReport, VmLifecycleReport, VmListReport, VmReinitReport, VmSshConfigReport,
 };
 
 /// Stands for an error code in schemas: a string of the closed list.
@@ -37,6 +37,7 @@ pub fn all() -> BTreeMap<&'static str, Value> {
     BTreeMap::from([
         ("capabilities", of::<CapabilitiesReport>("capabilities")),
         ("completion", of::<CompletionReport>("completion")),
+        ("copy", of::<CopyReport>("copy")),
         ("create", create()),
         ("describe", of::<DescribeReport>("describe")),
         ("doctor", reporting::<DoctorReport>("doctor")),
@@ -63,6 +64,7 @@ pub fn all() -> BTreeMap<&'static str, Value> {
         ("vm-host-remove", of::<VmHostRemoveReport>("vm-host remove")),
         ("vm-list", of::<VmListReport>("vm list")),
         ("vm-reinit", of::<VmReinitReport>("vm reinit")),
+        ("vm-ssh-config", of::<VmSshConfigReport>("vm ssh-config")),
         ("vm-start", of::<VmLifecycleReport>("vm start")),
         ("vm-stop", of::<VmLifecycleReport>("vm stop")),
     ])

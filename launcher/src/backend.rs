@@ -473,7 +473,7 @@ pub fn in_the_words_of(flag: Option<&str>, hint: &str) -> String {
         let plain = format!("agent-workspace {verb}");
         let parts: Vec<&str> = hint.split(&plain).collect();
         parts.iter().skip(1).fold(parts[0].to_owned(), |said, rest| {
-            let whole = rest.is_empty() || rest.starts_with([' ', ';', ',']);
+            let whole = (rest.is_empty() || rest.starts_with([' ', ';', ','])) && !rest.starts_with(" --backend ");
             let flag = if whole { format!(" --backend {flag}") } else { String::new() };
             format!("{said}{plain}{flag}{rest}")
         })
@@ -492,6 +492,8 @@ mod tests {
             in_the_words_of(Some("host"), hint),
             "see: agent-workspace ls --backend host; or: agent-workspace rm --backend host --force x"
         );
+        let said = "see: agent-workspace ls --backend docker";
+        assert_eq!(in_the_words_of(Some("host"), said), said);
         for other in ["agent-workspace image build", "agent-workspace lsx", "docker inspect x", ""] {
             assert_eq!(in_the_words_of(Some("host"), other), other);
         }

@@ -62,8 +62,10 @@ fn present(capability: Capability) -> bool {
         | Capability::ParseRepoCommand
         | Capability::TransportOptionsV1
         | Capability::CompletionV1
+        | Capability::CopyV1
         | Capability::VmHostV1
         | Capability::VmV1
-        | Capability::SshHostKeysV1 => true,
+        | Capability::SshHostKeysV1
+        | Capability::VmSshConfigV1 => true,
     }
 }

@@ -88,6 +88,8 @@ pub enum Verb {
     Complete(command::complete::Args),
     /// Print what completes command lines in a shell
     Completion(command::completion::Args),
+    /// Make a workspace like another one, with all of its work
+    Copy(command::copy::Args),
     /// Create a workspace, or come back to it (also: up)
     Create(Box<command::create::Args>),
     /// Show one workspace and how to enter it
@@ -145,6 +147,8 @@ pub enum VmVerb {
     List(command::vm::list::Args),
     /// Prepare a VM once more
     Reinit(command::vm::reinit::Args),
+    /// Print names by which your own ssh reaches VMs, or install them
+    SshConfig(command::vm::ssh_config::Args),
     /// Start a VM
     Start(command::vm::Target),
     /// Stop a VM

@@ -2,6 +2,7 @@
 //!
 //! Everything else is given a `Host`, so that rules are tested with values.
 
+pub mod own_file;
 pub mod rescue_folder;
 pub mod untar;
 

@@ -3,8 +3,10 @@
 //! One connection a command, with everything it does multiplexed on it. What `~/.ssh/config` says holds here as well;
 //! host keys are checked by rules of our own (`known_hosts`), as the library's let revoked ones pass.
 
+pub mod alias;
 mod auth;
 mod connect;
+pub mod include;
 mod known_hosts;
 mod machine;
 mod quoting;
@@ -50,5 +52,10 @@ impl Client {
             agent: host.var(EnvVar::SshAuthSock)?,
             program: host.program("ssh"),
         })
+    }
+
+    /// Where `~` is.
+    pub fn home(&self) -> &std::path::Path {
+        &self.home
     }
 }

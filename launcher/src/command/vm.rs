@@ -6,6 +6,7 @@ pub mod describe;
 pub mod initialize;
 pub mod list;
 pub mod reinit;
+pub mod ssh_config;
 pub mod start;
 pub mod stop;
 

@@ -464,7 +464,7 @@ fn read_env_file(file: &str, host: &Host) -> Result<Vec<(String, String)>> {
     resources::env_file(file, &text, |name| host.named(name))
 }
 
-fn token(host: &Host) -> Result<Option<Secret>> {
+pub(in crate::command) fn token(host: &Host) -> Result<Option<Secret>> {
     let token = match host.var(EnvVar::GhToken)? {
         Some(token) => Some(token),
         None => host.var(EnvVar::GithubToken)?,
@@ -480,7 +480,7 @@ fn token(host: &Host) -> Result<Option<Secret>> {
 }
 
 /// The token that is all there is on stdin. The line end that programs put after it is none of it.
-fn piped_token(host: &Host) -> Result<Secret> {
+pub(in crate::command) fn piped_token(host: &Host) -> Result<Secret> {
     let example = "gh auth token | agent-workspace create OWNER/REPO --token-stdin";
     if host.stdin_terminal() {
         return Err(usage("--token-stdin reads a pipe, and stdin is a terminal").hint(example));

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use agent_workspace_contract::{ErrorCode, VmCreateReport, VmPhase};
 
-use super::{Fleet, HostKeys, free, initialize, not_found, transport};
+use super::{Fleet, HostKeys, free, initialize, not_found, ssh_config, transport};
 use crate::error::{Error, Result, usage};
 use crate::guest::vm;
 use crate::host;
@@ -90,6 +90,7 @@ pub async fn run(fleet: &Fleet, request: Request) -> Result<VmCreateReport> {
     let record = records.vm(name.as_str())?.ok_or_else(|| not_found(&name))?;
     drop(records);
     if (record.provisioning, record.initialization) == (VmPhase::Complete, VmPhase::Complete) {
+        ssh_config::keep(fleet).await;
         return report(fleet, record, false, Vec::new());
     }
     let connection = if record.provisioning == VmPhase::Complete {
@@ -99,6 +100,7 @@ pub async fn run(fleet: &Fleet, request: Request) -> Result<VmCreateReport> {
         provision(fleet, &*platform, &new, created, accept_new).await?
     };
     let machine = SshMachine::new(Arc::clone(&connection));
+    ssh_config::keep(fleet).await;
     let steps = initialize::run(fleet, name.as_str(), &machine).await?;
     connection.close().await;
     let record = fleet.find(&name)?;

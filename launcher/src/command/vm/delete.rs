@@ -2,7 +2,7 @@
 
 use agent_workspace_contract::VmDeleteReport;
 
-use super::{Fleet, Target, not_found};
+use super::{Fleet, Target, not_found, ssh_config};
 use crate::error::Result;
 use crate::platform;
 use crate::workspace::MachineName;
@@ -60,5 +60,6 @@ pub async fn run(fleet: &Fleet, request: Request) -> Result<VmDeleteReport> {
     // First the machine: a row that is gone would leave one that nobody knows of.
     let machine_deleted = platform::open(&record.platform)?.delete(&record).await?;
     let changed = fleet.store.write()?.forget_vm(&vm)?;
+    ssh_config::keep(fleet).await;
     Ok(VmDeleteReport { vm, changed, machine_deleted })
 }

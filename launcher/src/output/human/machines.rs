@@ -2,7 +2,7 @@
 
 use agent_workspace_contract::{
     VmCreateReport, VmDeleteReport, VmDescribeReport, VmHostAddReport, VmHostListReport, VmHostRemoveReport, VmHostRow,
-    VmLifecycleReport, VmListReport, VmLive, VmPhase, VmReinitReport, VmRow, VmStatus, VmStep,
+    VmLifecycleReport, VmListReport, VmLive, VmPhase, VmReinitReport, VmRow, VmSshConfigReport, VmStatus, VmStep,
 };
 
 use super::{Human, Terminal, enter_line, plain, table};
@@ -146,6 +146,17 @@ fn live_lines(live: &VmLive) -> String {
         hours / 24,
         hours % 24,
     )
+}
+
+impl Human for VmSshConfigReport {
+    fn human(&self, _: Terminal) -> String {
+        match (self.changed, self.installed) {
+            (true, true) => format!("installed: {}\nread by: {}\n", plain(&self.file), plain(&self.config)),
+            (true, false) => format!("removed: {}\n", plain(&self.file)),
+            // The text of a configuration, to be put where one likes.
+            (false, _) => self.text.clone(),
+        }
+    }
 }
 
 impl Human for VmLifecycleReport {
