@@ -102,7 +102,7 @@ error_codes! {
     VmNotFound = "vm_not_found", NotFound, "there is no VM of this name";
     VmNotReady = "vm_not_ready", Conflict, "the VM's create has not come to its end";
     VmUnsuitable = "vm_unsuitable", Unsupported, "the machine is no Debian that can be prepared, or the user is not root there";
-    WorkspaceExists = "workspace_exists", Conflict, "the workspace exists and --if-exists fail was given";
+    WorkspaceExists = "workspace_exists", Conflict, "the workspace exists, and was to be new: --if-exists fail was given, or it was to be a copy";
     WorkspaceNotFound = "workspace_not_found", NotFound, "there is no such workspace";
     WrongState = "wrong_state", Conflict, "the workspace's container is in a state that does not allow it";
 }
