@@ -77,6 +77,9 @@ words! {
         /// Namespaces of its own for processes, files and users: no home, no `/run`, no capabilities, no new privileges,
         /// a root that cannot be written. The network is the machine's.
         Process,
+        /// A Linux user of its own on a machine with others, and no walls: what is the workspace's is closed to them,
+        /// what everybody on the machine may do and see is not.
+        User,
         /// No walls: what runs in it may do what its user may do on this machine.
         None,
         /// Not known.
@@ -93,6 +96,7 @@ impl Isolation {
             Self::Strict => "strict",
             Self::EngineDefault => "engine_default",
             Self::Process => "process",
+            Self::User => "user",
             Self::None => "none",
             Self::Unknown => "unknown",
         }

@@ -4,6 +4,7 @@ pub mod docker;
 pub mod examination;
 pub mod host;
 pub mod survey;
+pub mod vm;
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -43,6 +44,8 @@ pub const USER: &str = "agent";
 pub struct Spec {
     /// Its full name.
     pub name: String,
+    /// The VM it is to be on, where one was named.
+    pub vm: Option<String>,
     /// The mark of this call on everything it makes.
     pub create_id: String,
     /// What it runs.
@@ -199,7 +202,15 @@ pub struct Workspace {
     pub problems: Vec<Problem>,
 }
 
+/// The problem of a workspace whose removal was decided and did not come to its end.
+pub const HALF_REMOVED: &str = "half_removed";
+
 impl Workspace {
+    /// Whether a removal of it, which was found to destroy nothing that was not meant to go, was cut off.
+    pub fn is_half_removed(&self) -> bool {
+        self.problems.iter().any(|problem| problem.code == HALF_REMOVED)
+    }
+
     /// The folders that hold its user's work: the work folder, the home, and the clone where that is in neither.
     pub fn folders(&self) -> Vec<&str> {
         let own = [self.places.work.as_str(), self.places.home.as_str()];
@@ -433,8 +444,10 @@ pub trait Backend: Send + Sync {
 pub const DOCKER: &str = "docker";
 /// Folders of this machine.
 pub const HOST: &str = "host";
+/// Folders of VMs, each with a user of its own.
+pub const VM: &str = "vm";
 /// The backends this launcher has, and the default first.
-pub const BACKENDS: [&str; 2] = [DOCKER, HOST];
+pub const BACKENDS: [&str; 3] = [DOCKER, HOST, VM];
 
 /// Which backend to use: the flag, then the environment, then docker.
 ///
@@ -459,6 +472,7 @@ pub fn choose(flag: Option<&str>, host: &Host) -> Result<&'static str> {
 pub fn open(name: &str, host: &Host, prefix: Prefix) -> Result<Arc<dyn Backend>> {
     match name {
         HOST => Ok(Arc::new(host::Folders::open(host, prefix)?)),
+        VM => Ok(Arc::new(vm::Vms::open(host, prefix)?)),
         _ => Ok(Arc::new(docker::Docker::open(host, prefix)?)),
     }
 }

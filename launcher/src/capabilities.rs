@@ -2,7 +2,7 @@
 
 use agent_workspace_contract::Capability;
 
-use crate::backend::{BACKENDS, DOCKER, HOST};
+use crate::backend::{BACKENDS, DOCKER, HOST, VM};
 use crate::platform::PLATFORMS;
 
 /// The launcher's version, semver.
@@ -23,6 +23,7 @@ fn present(capability: Capability) -> bool {
     match capability {
         Capability::BackendDocker => BACKENDS.contains(&DOCKER),
         Capability::BackendHost => BACKENDS.contains(&HOST),
+        Capability::BackendVm => BACKENDS.contains(&VM),
         Capability::VmPlatformSsh => PLATFORMS.contains(&"ssh"),
         Capability::CapabilitiesCommand
         | Capability::SupportsFlag

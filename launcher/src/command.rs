@@ -60,7 +60,7 @@ pub struct Target {
     /// Name of the workspace, as given to create or as listed
     #[arg(value_name = "NAME")]
     pub name: String,
-    /// Where workspaces live: docker or host
+    /// Where workspaces live: docker, host or vm
     #[arg(long, value_name = "BACKEND")]
     pub backend: Option<String>,
 }

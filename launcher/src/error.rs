@@ -63,6 +63,11 @@ impl Error {
         self.0.code
     }
 
+    /// Whether what holds the workspaces could not be asked, so that nothing is known of them.
+    pub fn is_out_of_reach(&self) -> bool {
+        matches!(self.code(), ErrorCode::EngineUnavailable | ErrorCode::HostUnreachable)
+    }
+
     /// The sentence for people.
     pub fn message(&self) -> &str {
         &self.0.message

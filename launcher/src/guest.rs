@@ -21,7 +21,7 @@ use crate::error::{Error, Result};
 use crate::machine::{Command, Machine, Output};
 
 /// A step inside the workspace that failed in no way we know.
-fn failed(doing: &str, output: &Output) -> Error {
+pub(crate) fn failed(doing: &str, output: &Output) -> Error {
     let error = Error::new(ErrorCode::GuestFailed, format!("could not {doing}"))
         .detail("status", output.status)
         .hint("see: agent-workspace ls");
@@ -47,7 +47,7 @@ async fn run_short(machine: &dyn Machine, command: Command, doing: &str) -> Resu
 }
 
 /// Whether a script whose silence would mean something has come to the line that it always ends with.
-fn said_all(stdout: &str) -> bool {
+pub(crate) fn said_all(stdout: &str) -> bool {
     stdout.lines().any(|line| line == "end")
 }
 
@@ -61,7 +61,7 @@ fn cut_off(doing: &str) -> Error {
 }
 
 /// The same of a host.
-fn cut_off_host(doing: &str) -> Error {
+pub(crate) fn cut_off_host(doing: &str) -> Error {
     Error::new(
         ErrorCode::HostUnreachable,
         format!("could not {doing}: the connection to the host was lost before the answer"),
@@ -76,7 +76,7 @@ fn last_lines(words: &str, count: usize) -> String {
 }
 
 /// The value of a `name=value` line of a script's report.
-fn reported<'a>(stdout: &'a str, name: &str) -> Option<&'a str> {
+pub(crate) fn reported<'a>(stdout: &'a str, name: &str) -> Option<&'a str> {
     stdout.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='))
 }
 

@@ -200,6 +200,11 @@ pub trait Machine: Send + Sync {
         Places::default()
     }
 
+    /// The user whose processes alone are the workspace's, where those of others run beside it.
+    fn own_user(&self) -> Option<&str> {
+        None
+    }
+
     /// How a person or program gets in without us. Commands run as `user` and start in `workdir`.
     fn transport(&self, user: &str, workdir: &str) -> Transport;
 }

@@ -22,6 +22,7 @@ use agent_workspace_contract::EnvVar;
 pub use connect::Connection;
 pub use machine::SshMachine;
 pub(crate) use machine::transport;
+pub(crate) use quoting::join;
 pub use target::RemoteTarget;
 
 use crate::error::Result;

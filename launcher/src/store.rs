@@ -124,6 +124,20 @@ impl Store {
         claim::is_laid(&self.folder, vm)
     }
 
+    /// Lays a claim to a workspace on a VM, so that no other command makes or removes it.
+    ///
+    /// # Errors
+    /// `wrong_state` while another one has it, `state_failed`.
+    pub fn claim_workspace(&self, workspace: &str) -> Result<Claim> {
+        self.make_folder()?;
+        Claim::lay_to_workspace(&self.folder, workspace)
+    }
+
+    /// Whether a command is making or removing a workspace.
+    pub fn is_claimed_workspace(&self, workspace: &str) -> bool {
+        claim::is_laid_to_workspace(&self.folder, workspace)
+    }
+
     fn make_folder(&self) -> Result<()> {
         let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.folder);
         made.map_err(|error| unusable(&self.folder, &error))

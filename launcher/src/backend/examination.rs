@@ -10,6 +10,28 @@ pub enum Examined {
     Engine(Examination),
     /// This machine.
     Machine(MachineFacts),
+    /// VMs.
+    Vms(VmsFacts),
+}
+
+/// What workspaces need of VMs.
+#[derive(Debug)]
+pub struct VmsFacts {
+    /// Every VM, or why they are not known.
+    pub vms: Result<Vec<VmFacts>>,
+    /// What nothing uses; `None` when that was not asked.
+    pub survey: Option<Result<Survey>>,
+}
+
+/// One VM.
+#[derive(Debug)]
+pub struct VmFacts {
+    /// Its name.
+    pub name: String,
+    /// Whether it is prepared.
+    pub initialized: bool,
+    /// Whether it answers, or why not.
+    pub reached: Result<()>,
 }
 
 /// What workspaces need of this machine.

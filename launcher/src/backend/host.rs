@@ -23,6 +23,7 @@ use self::folder::{Folder, word};
 use self::holder::{Holder, end_strays};
 use self::machine::HostMachine;
 use self::make::gone;
+pub(super) use self::record::exports;
 use self::record::{Record, State, Walls};
 use self::walls::Bubblewrap;
 use crate::backend::examination::{Examined, MachineFacts};

@@ -88,6 +88,8 @@ pub struct Survey {
     pub leavings: Vec<Leaving>,
     /// Workspaces that were started and that their create was to finish: whether it did shows inside alone.
     pub to_finish: Vec<Workspace>,
+    /// Where nobody could look, as a sentence.
+    pub unfinished: Option<String>,
 }
 
 /// Bytes by kind and name.

@@ -297,9 +297,11 @@ fn differences(workspace: &Workspace, spec: &Spec) -> Vec<String> {
 /// Whether walls are those that were asked for.
 fn is_met(wanted: Isolation, there: Walls) -> bool {
     match wanted {
-        Isolation::Standard | Isolation::Require => matches!(there, Walls::Standard | Walls::Process),
+        // On a VM there is one way to be apart, and everything but walls is met by it.
+        Isolation::Standard => matches!(there, Walls::Standard | Walls::Process | Walls::User),
+        Isolation::Require => matches!(there, Walls::Standard | Walls::Process),
         Isolation::Strict => there == Walls::Strict,
-        Isolation::None => there == Walls::None,
+        Isolation::None => matches!(there, Walls::None | Walls::User),
     }
 }
 
@@ -376,13 +378,20 @@ mod tests {
     fn walls_are_those_that_were_asked_for_or_a_difference() {
         use Isolation::{None, Require, Standard, Strict};
         for (wanted, met) in [
-            (Standard, &[Walls::Standard, Walls::Process][..]),
+            (Standard, &[Walls::Standard, Walls::Process, Walls::User][..]),
             (Require, &[Walls::Standard, Walls::Process]),
             (Strict, &[Walls::Strict]),
-            (None, &[Walls::None]),
+            (None, &[Walls::None, Walls::User]),
         ] {
-            let all =
-                [Walls::Standard, Walls::Strict, Walls::EngineDefault, Walls::Process, Walls::None, Walls::Unknown];
+            let all = [
+                Walls::Standard,
+                Walls::Strict,
+                Walls::EngineDefault,
+                Walls::Process,
+                Walls::User,
+                Walls::None,
+                Walls::Unknown,
+            ];
             for there in all {
                 assert_eq!(is_met(wanted, there), met.contains(&there), "{wanted:?} {there:?}");
             }

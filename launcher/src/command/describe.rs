@@ -40,8 +40,8 @@ impl Args {
     /// `usage`, `invalid_name`, `invalid_environment`, `unsupported`.
     pub fn resolve(self, host: &Host) -> Result<Request> {
         let Self { target, user, workdir } = self;
-        if user.is_some() && backend::choose(target.backend.as_deref(), host)? == backend::HOST {
-            return Err(Error::new(ErrorCode::Unsupported, "a workspace of this machine has one user")
+        if user.is_some() && backend::choose(target.backend.as_deref(), host)? != backend::DOCKER {
+            return Err(Error::new(ErrorCode::Unsupported, "a workspace that is no container has one user")
                 .detail("flag", "--user")
                 .hint("leave --user out"));
         }

@@ -8,6 +8,7 @@ mod fix;
 mod image;
 mod leftovers;
 mod machine;
+mod vms;
 
 use std::sync::Arc;
 
@@ -24,7 +25,7 @@ use crate::workspace::{ImageRef, Prefix};
 /// Flags of `doctor`.
 #[derive(clap::Args, Debug)]
 pub struct Args {
-    /// Where workspaces live: docker or host
+    /// Where workspaces live: docker, host or vm
     #[arg(long, value_name = "BACKEND")]
     backend: Option<String>,
 }
@@ -95,6 +96,7 @@ pub async fn run(opened: Result<Arc<dyn Backend>>, request: Request) -> DoctorRe
     checks.extend(match examined {
         Ok(Examined::Engine(examined)) => engine::of_backend(Ok(examined), &image, default_image, now),
         Ok(Examined::Machine(facts)) => machine::of_machine(facts, now),
+        Ok(Examined::Vms(facts)) => vms::of_vms(facts, now),
         Err(error) => engine::of_backend(Err(error), &image, default_image, now),
     });
     checks.extend(after);

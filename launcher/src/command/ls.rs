@@ -10,7 +10,7 @@ use crate::host::Host;
 /// Flags of `ls`.
 #[derive(clap::Args, Debug)]
 pub struct Args {
-    /// Where workspaces live: docker or host
+    /// Where workspaces live: docker, host or vm
     #[arg(long, value_name = "BACKEND")]
     pub backend: Option<String>,
 }

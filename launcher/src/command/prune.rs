@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use agent_workspace_contract::{ErrorCode, LeftKept, LeftRemoved, LeftUnremoved, PruneReport, WorkspaceStatus};
+use agent_workspace_contract::{LeftKept, LeftRemoved, LeftUnremoved, PruneReport, WorkspaceStatus};
 use futures_util::StreamExt;
 
 use crate::backend::survey::{self, Cleared, Leaving, Reason, Sizes};
@@ -31,7 +31,7 @@ pub struct Args {
     /// Remove also what holds unsaved work or cannot be looked into; never what is at work
     #[arg(long)]
     force: bool,
-    /// Where workspaces live: docker or host
+    /// Where workspaces live: docker, host or vm
     #[arg(long, value_name = "BACKEND")]
     pub backend: Option<String>,
 }
@@ -80,7 +80,7 @@ pub async fn run(app: &App, request: Request) -> Result<PruneReport> {
         app,
         force: request.force,
         sizes,
-        report: empty_report(request.dry_run),
+        report: PruneReport { unfinished: survey.unfinished, ..empty_report(request.dry_run) },
         lost: None,
         first_failure: None,
     };
@@ -164,7 +164,7 @@ async fn was_finished(app: &App, workspace: &Workspace) -> Result<bool> {
     {
         match app.backend.holds(workspace, &path).await {
             Ok(false) => {}
-            Err(error) if error.code() == ErrorCode::EngineUnavailable => return Err(error),
+            Err(error) if error.is_out_of_reach() => return Err(error),
             Ok(true) | Err(_) => return Ok(true),
         }
     }
@@ -284,7 +284,7 @@ impl Pruning<'_> {
             }
             Ok(Some(Err(why))) => all.iter().for_each(|leaving| self.keep(leaving, &why)),
             Ok(None) => {}
-            Err(error) if error.code() == ErrorCode::EngineUnavailable => {
+            Err(error) if error.is_out_of_reach() => {
                 all.iter().for_each(|leaving| self.fail(leaving, &error));
             }
             Err(error) => {
@@ -327,7 +327,7 @@ impl Pruning<'_> {
     /// What runs in a workspace. Force goes on where that cannot be told, as nothing could be said of such a one ever.
     async fn at_work(&self, machine: &dyn Machine) -> Result<Option<String>> {
         match finished::at_work(machine).await {
-            Err(error) if self.force && error.code() != ErrorCode::EngineUnavailable => Ok(None),
+            Err(error) if self.force && !error.is_out_of_reach() => Ok(None),
             answer => answer,
         }
     }
@@ -434,7 +434,7 @@ impl Pruning<'_> {
 
     fn lose(&mut self, error: &Error) {
         self.first_failure.get_or_insert_with(|| error.clone());
-        if error.code() == ErrorCode::EngineUnavailable {
+        if error.is_out_of_reach() {
             self.lost.get_or_insert_with(|| error.clone());
         }
     }

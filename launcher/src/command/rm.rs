@@ -98,7 +98,7 @@ async fn remove(app: &App, request: &Request, into: Option<&RescueParent>) -> Re
     let folders = if *keep_volumes { workspace.folders_outside() } else { workspace.folders() };
     let (Secured { proof, rescued }, frozen) = if *force && into.is_none() {
         (Confirmed::by_force().into(), None)
-    } else if folders.is_empty() {
+    } else if folders.is_empty() || workspace.is_half_removed() {
         (Confirmed::by_keeping_it().into(), None)
     } else {
         match secure(app, &workspace, &folders, *force, into).await {
@@ -161,7 +161,7 @@ async fn secure(
     app.progress.step("check_started", &format!("looking into {name} from beside it"));
     match app.view(workspace, purpose(into)).await {
         Ok(view) => Ok((through(app, view, name, folders, inside, force, into).await?, frozen)),
-        Err(error) if matches!(error.code(), ErrorCode::EngineUnavailable | ErrorCode::ContainerVanished) => Err(error),
+        Err(error) if error.is_out_of_reach() || error.code() == ErrorCode::ContainerVanished => Err(error),
         Err(error) if into.is_some() => Err(cannot_rescue(app, name, &error)),
         Err(error) => Err(cannot_look(name, &error)),
     }
@@ -302,7 +302,7 @@ async fn secure_volumes(
     let view = match app.view_volumes(name, volumes, purpose(into)).await {
         Ok(Some(view)) => view,
         Ok(None) => return Err(not_known(None)),
-        Err(error) if error.code() == ErrorCode::EngineUnavailable => return Err(error),
+        Err(error) if error.is_out_of_reach() => return Err(error),
         Err(error) => return Err(not_known(Some(&error))),
     };
     let places = view.machine.places();

@@ -35,7 +35,8 @@ pub async fn set(machine: &dyn Machine, create_id: &str) -> Result<()> {
 /// # Errors
 /// `guest_failed` when it cannot be told, `engine_unavailable` when the answer was lost, or the machine's own.
 pub async fn at_work(machine: &dyn Machine) -> Result<Option<String>> {
-    let output = run_short(machine, Command::script(AT_WORK, &[]).run_by(Who::Root), SEE_WHAT_RUNS).await?;
+    let look = Command::script(AT_WORK, &[machine.own_user().unwrap_or_default()]).run_by(Who::Root);
+    let output = run_short(machine, look, SEE_WHAT_RUNS).await?;
     match output.status {
         0 => found(&output, "runs", SEE_WHAT_RUNS),
         _ => Err(failed(SEE_WHAT_RUNS, &output)),

@@ -31,19 +31,30 @@ const BEGIN: &str = r#"printf '\n%s\n' "$0"; printf '\n%s\n' "$0" >&2; exec "$@"
 #[derive(Clone)]
 pub struct SshMachine {
     connection: Arc<Connection>,
+    /// What stands before the words of a command that is not root's.
+    enter: Vec<String>,
 }
 
 impl SshMachine {
     /// The host at the far end; commands run as who logged in, and as root by `sudo`.
     pub fn new(connection: Arc<Connection>) -> Self {
-        Self { connection }
+        Self { connection, enter: Vec::new() }
+    }
+
+    /// The same for commands of somebody else, whom these words make of who logged in. Root's are root's all the same.
+    #[must_use]
+    pub fn entering(self, enter: Vec<String>) -> Self {
+        Self { enter, ..self }
     }
 
     /// The words that run a command as who is to run it.
     fn words(&self, command: &Command) -> Vec<String> {
-        let sudo = command.who == Who::Root && self.connection.user() != "root";
-        let prefix: &[&str] = if sudo { &["sudo", "-n", "--"] } else { &[] };
-        prefix.iter().map(|word| (*word).to_owned()).chain(command.argv.iter().cloned()).collect()
+        let prefix = match command.who {
+            Who::User => self.enter.clone(),
+            Who::Root if self.connection.user() == "root" => Vec::new(),
+            Who::Root => ["sudo", "-n", "--"].map(str::to_owned).to_vec(),
+        };
+        prefix.into_iter().chain(command.argv.iter().cloned()).collect()
     }
 
     /// Runs words and gives what they themselves say: what the login shell says before is not theirs.
@@ -159,7 +170,7 @@ impl Machine for SshMachine {
     }
 
     async fn fetch(&self, path: &str, sink: Sink<'_>) -> Result<()> {
-        let words = packing(path);
+        let words: Vec<String> = self.enter.iter().cloned().chain(packing(path)).collect();
         let mut stderr = Vec::new();
         let ended = self
             .exec(&words, &mut tokio::io::empty(), &mut |from: From, bytes: &[u8]| match from {

@@ -1,7 +1,7 @@
 //! The one place where words become the one string that SSH carries, for the POSIX shell that takes it apart.
 
 /// Joins words so that a POSIX shell gives back exactly these.
-pub(super) fn join<S: AsRef<str>>(words: &[S]) -> String {
+pub(crate) fn join<S: AsRef<str>>(words: &[S]) -> String {
     words.iter().map(|word| quote(word.as_ref())).collect::<Vec<_>>().join(" ")
 }
 

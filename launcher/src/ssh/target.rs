@@ -81,7 +81,7 @@ impl RemoteTarget {
     }
 
     /// The words with which the system's `ssh` reaches it, after the program's name and its flags.
-    pub(super) fn words(&self) -> Vec<String> {
+    pub(crate) fn words(&self) -> Vec<String> {
         let mut words = Vec::new();
         if let Some(port) = self.port {
             words.extend(["-p".to_owned(), port.to_string()]);

@@ -19,7 +19,15 @@ pub struct Claim {
 
 impl Claim {
     pub(super) fn lay(folder: &Path, vm: &str) -> Result<Self> {
-        let path = path(folder, vm);
+        Self::lay_at(path(folder, vm), || busy(vm))
+    }
+
+    /// The same to a workspace.
+    pub(super) fn lay_to_workspace(folder: &Path, workspace: &str) -> Result<Self> {
+        Self::lay_at(workspace_path(folder, workspace), || workspace_busy(workspace))
+    }
+
+    fn lay_at(path: PathBuf, busy: impl Fn() -> Error) -> Result<Self> {
         loop {
             let mut options = File::options();
             options.read(true).write(true).create(true).truncate(false).mode(0o600);
@@ -32,7 +40,7 @@ impl Claim {
                         std::thread::yield_now();
                         continue;
                     }
-                    Err(_) => return Err(busy(vm)),
+                    Err(_) => return Err(busy()),
                 },
                 Err(error) => return Err(unusable(&path, &error.into())),
             }
@@ -58,8 +66,27 @@ impl Drop for Claim {
 
 /// Whether somebody holds a claim.
 pub(super) fn is_laid(folder: &Path, vm: &str) -> bool {
-    let Ok(file) = File::open(path(folder, vm)) else { return false };
+    is_locked(&path(folder, vm))
+}
+
+/// Whether somebody holds a claim to a workspace.
+pub(super) fn is_laid_to_workspace(folder: &Path, workspace: &str) -> bool {
+    is_locked(&workspace_path(folder, workspace))
+}
+
+fn is_locked(path: &Path) -> bool {
+    let Ok(file) = File::open(path) else { return false };
     flock(&file, FlockOperation::NonBlockingLockShared).is_err()
+}
+
+fn workspace_path(folder: &Path, workspace: &str) -> PathBuf {
+    folder.join(format!("workspace-{workspace}.lock"))
+}
+
+fn workspace_busy(workspace: &str) -> Error {
+    Error::new(ErrorCode::WrongState, format!("another command is at work on workspace {workspace}"))
+        .detail("workspace", workspace)
+        .hint("wait for it; see: agent-workspace ls")
 }
 
 fn path(folder: &Path, vm: &str) -> PathBuf {

@@ -168,6 +168,31 @@ impl Records {
         done.map(|count| count > 0).map_err(|error| self.failed(&error))
     }
 
+    /// Writes down that a workspace was removed and its folders were kept, and forgets who was admitted to it. Returns
+    /// whether it is still the one of that call.
+    ///
+    /// # Errors
+    /// `state_failed`.
+    pub fn keep_workspace(&mut self, name: &str, create_id: &str) -> Result<bool> {
+        self.transaction(|transaction| {
+            let text = "UPDATE workspaces SET state = 'kept', stopped = 0 WHERE name = ?1 AND create_id = ?2";
+            let is_it = transaction.execute(text, params![name, create_id])? > 0;
+            if is_it {
+                transaction.execute("DELETE FROM grants WHERE workspace = ?1", [name])?;
+            }
+            Ok(is_it)
+        })
+    }
+
+    /// The mark of this state, by which what it has made is told from what others have.
+    ///
+    /// # Errors
+    /// `state_failed`.
+    pub fn owner(&self) -> Result<String> {
+        let one = self.connection.query_row("SELECT mark FROM owner", [], |row| row.get(0));
+        one.map_err(|error| self.failed(&error))
+    }
+
     /// Forgets a workspace and who was admitted to it, if it is still the one of that call. Returns whether it was.
     ///
     /// # Errors

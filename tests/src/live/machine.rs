@@ -21,6 +21,8 @@ pub struct Machine {
 }
 
 const LABEL: &str = "agent-workspace.machines";
+/// Where the git server has the certificate of who vouches for it, and machines that believe it too.
+const AUTHORITY: &str = "/usr/local/share/ca-certificates/agent-workspace-fixture.crt";
 
 impl Default for Machines {
     fn default() -> Self {
@@ -117,6 +119,29 @@ impl Machines {
 }
 
 impl Machine {
+    /// Puts it on the git server's network too, and makes it believe that server's certificate.
+    pub fn reach_git_server(&self) {
+        let network = super::network();
+        docker(["network", "connect", &network, &self.container]);
+        let authority = docker(["exec", &network, "cat", AUTHORITY]);
+        let mut command = Command::new("docker");
+        let put = format!("cat >{AUTHORITY} && update-ca-certificates >/dev/null 2>&1");
+        command.args(["exec", "-i", &self.container, "sh", "-c", &put]);
+        assert_eq!(run_with_input(&mut command, &format!("{authority}\n")).code, 0, "the machine trusts the server");
+    }
+
+    /// Makes its SSH server tell of every command that it runs.
+    pub fn log_sessions(&self) {
+        self.run("echo 'LogLevel VERBOSE' >>/etc/ssh/sshd_config && kill -HUP \"$(cat /run/sshd.pid)\"");
+        until("the server is back", || std::net::TcpStream::connect((self.address.as_str(), 22)).is_ok());
+    }
+
+    /// How many commands its SSH server has run, since it was made to tell.
+    pub fn sessions(&self) -> usize {
+        let log = run_with_input(Command::new("docker").args(["logs", &self.container]), "").expect(0);
+        (log.stdout + &log.stderr).matches("Starting session: command").count()
+    }
+
     /// Runs a shell's line there as root, and returns what it printed.
     pub fn run(&self, line: &str) -> String {
         docker(["exec", &self.container, "sh", "-c", line])

@@ -108,10 +108,10 @@ fn what_can_only_be_asked_is_an_error_that_names_the_flag() {
 
 #[test]
 fn what_this_version_cannot_do_is_unsupported_and_not_wrong() {
-    for args in [&["create", "o/r", "--backend", "vm"][..], &["ls", "--backend", "vm"]] {
+    for args in [&["create", "o/r", "--backend", "cloud"][..], &["ls", "--backend", "cloud"]] {
         fails(args, 9, "unsupported");
     }
-    let ran = Launcher::new(["ls"]).json().env("AGENT_WORKSPACE_BACKEND", "vm").run().expect(9);
+    let ran = Launcher::new(["ls"]).json().env("AGENT_WORKSPACE_BACKEND", "cloud").run().expect(9);
     assert_eq!(ran.document().error_code(), "unsupported");
 }
 

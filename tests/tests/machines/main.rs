@@ -4,3 +4,4 @@
 mod hosts;
 mod state;
 mod vms;
+mod workspaces;

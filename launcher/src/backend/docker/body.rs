@@ -139,6 +139,7 @@ pub(super) mod tests {
     /// A spec to make bodies of.
     pub(in super::super) fn spec() -> Spec {
         Spec {
+            vm: None,
             name: "agent-ws-demo".to_owned(),
             create_id: "0123".to_owned(),
             image: ImageRef::parse("debian:bookworm-slim").unwrap(),

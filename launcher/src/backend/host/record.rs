@@ -57,7 +57,7 @@ pub(super) struct Record {
 }
 
 /// A file of `export` lines for a POSIX shell. Values are words of it and nothing else.
-pub(super) fn exports(variables: &BTreeMap<String, String>) -> String {
+pub(in crate::backend) fn exports(variables: &BTreeMap<String, String>) -> String {
     let line = |(name, value): (&String, &String)| format!("export {name}='{}'\n", value.replace('\'', r"'\''"));
     variables.iter().map(line).collect()
 }

@@ -13,7 +13,7 @@ use crate::error::{Error, Result, usage};
 use crate::host::{self, Host};
 use crate::machine::Secret;
 use crate::workspace::repo_spec::Host as GitHost;
-use crate::workspace::{GitRef, ImageRef, Isolation, Profile, RepoSpec, WorkspaceName, resources};
+use crate::workspace::{GitRef, ImageRef, Isolation, MachineName, Profile, RepoSpec, WorkspaceName, resources};
 
 /// Bytes. Those of git hosts are well below a thousand.
 const MAX_TOKEN: usize = 64 * 1024;
@@ -49,9 +49,12 @@ pub struct Args {
     /// Print what would be made and in which steps, and touch nothing
     #[arg(long)]
     plan: bool,
-    /// Where workspaces live: docker or host
+    /// Where workspaces live: docker, host or vm
     #[arg(long, value_name = "BACKEND")]
     backend: Option<String>,
+    /// The VM it is to be on; says --backend vm too
+    #[arg(long, value_name = "VM")]
+    vm: Option<String>,
 
     /// Branch, tag or commit to check out
     #[arg(long = "ref", value_name = "REF", allow_hyphen_values = true, help_heading = "Clone")]
@@ -172,7 +175,7 @@ impl Args {
 
     /// The backend that is named, if one is.
     pub fn backend(&self) -> Option<String> {
-        self.backend.clone()
+        self.backend.clone().or_else(|| self.vm.as_ref().map(|_| backend::VM.to_owned()))
     }
 
     /// Checks everything that needs no engine, in the order that the first launcher fixed.
@@ -189,6 +192,7 @@ impl Args {
             // Who dispatches has asked.
             plan: _,
             backend,
+            vm,
             git_ref,
             dir,
             host: git_host,
@@ -243,8 +247,14 @@ impl Args {
                     .hint(format!("leave out {flag} or --no-clone")));
             }
         }
-        let on_host = backend::choose(backend.as_deref(), host)? == backend::HOST;
-        if on_host {
+        let vm = vm.map(|vm| MachineName::parse(&vm)).transpose()?;
+        let chosen = match &vm {
+            Some(_) => on_vm(backend.as_deref())?,
+            None => backend::choose(backend.as_deref(), host)?,
+        };
+        // What is set for containers says nothing of folders.
+        let (is_container, on_vm) = (chosen == backend::DOCKER, chosen == backend::VM);
+        if !is_container {
             let containers = [
                 (image.is_some(), "--image"),
                 (no_pull, "--no-pull"),
@@ -254,16 +264,23 @@ impl Args {
                 (network.is_some(), "--network"),
                 (!label.is_empty(), "--label"),
             ];
-            refuse_for_containers(containers)?;
+            refuse_for_containers(containers, chosen)?;
         }
-        // What is set for containers says nothing of folders.
-        let image = if on_host { None } else { resolve_image(image, host)? };
+        if on_vm {
+            let of_this_machine = [
+                (secrets_dir.is_some() && !no_secrets, "--secrets-dir"),
+                (isolation == Some(Isolation::Strict), "--isolation strict"),
+                (isolation == Some(Isolation::Require), "--isolation require"),
+            ];
+            refuse_on_vms(of_this_machine)?;
+        }
+        let image = if is_container { resolve_image(image, host)? } else { None };
         let network = network.map(|network| resources::network(&network)).transpose()?;
         let default_isolation = isolation.is_none();
         let isolation = match isolation.unwrap_or_default() {
             // A container is walled off always.
-            Isolation::Require if !on_host => Isolation::Standard,
-            Isolation::None if !on_host => {
+            Isolation::Require if is_container => Isolation::Standard,
+            Isolation::None if is_container => {
                 return Err(Error::new(
                     ErrorCode::Unsupported,
                     "a container has walls always, and --isolation none no sense",
@@ -273,7 +290,7 @@ impl Args {
             isolation => isolation,
         };
         if isolation == Isolation::Strict {
-            check_strict(network.as_deref(), !no_clone, tunnel.is_some(), on_host)?;
+            check_strict(network.as_deref(), !no_clone, tunnel.is_some(), !is_container)?;
         }
         let clone = repo.clone().filter(|_| !no_clone);
         let path = match (&dir, &clone) {
@@ -281,8 +298,8 @@ impl Args {
             (None, Some(repo)) => clone_path(repo),
             (None, None) => WORK.to_owned(),
         };
-        if on_host && backend::is_elsewhere(&path) {
-            return Err(usage(format!("{path} is outside what a workspace of this machine can write"))
+        if !is_container && backend::is_elsewhere(&path) {
+            return Err(usage(format!("{path} is outside what a workspace of backend {chosen} can write"))
                 .hint("clone below /work: --dir NAME"));
         }
         // Before --env-file, which may name the same pipe.
@@ -301,6 +318,7 @@ impl Args {
         };
         let spec = Spec {
             name: name.canonical().to_owned(),
+            vm: vm.map(|vm| vm.as_str().to_owned()),
             create_id: String::new(),
             default_image: image.is_none(),
             image: image.unwrap_or_else(ImageRef::default_agent_image),
@@ -376,14 +394,34 @@ fn check_secrets(dir: bool, place: (bool, bool), none: bool, profile: bool) -> R
 }
 
 /// Flags that say how a container is made. A workspace that is none would not be what was asked for.
-fn refuse_for_containers<const N: usize>(flags: [(bool, &str); N]) -> Result<()> {
+fn refuse_for_containers<const N: usize>(flags: [(bool, &str); N], chosen: &str) -> Result<()> {
+    let place = if chosen == backend::VM { "on a VM" } else { "of this machine" };
     match flags.into_iter().find(|(given, _)| *given) {
         Some((_, flag)) => Err(Error::new(
             ErrorCode::Unsupported,
-            format!("{flag} is for containers, and a workspace of this machine is none"),
+            format!("{flag} is for containers, and a workspace {place} is none"),
         )
         .detail("flag", flag)
         .hint(format!("leave {flag} out, or use --backend docker"))),
+        None => Ok(()),
+    }
+}
+
+/// The backend of a workspace that is to be on a VM.
+fn on_vm(typed: Option<&str>) -> Result<&'static str> {
+    match typed {
+        None | Some(backend::VM) => Ok(backend::VM),
+        Some(other) => Err(usage(format!("--vm and --backend {other} contradict each other"))
+            .hint("leave --backend out, or say --backend vm")),
+    }
+}
+
+/// Flags of what a VM does not have. A workspace without it would not be what was asked for.
+fn refuse_on_vms<const N: usize>(flags: [(bool, &str); N]) -> Result<()> {
+    match flags.into_iter().find(|(given, _)| *given) {
+        Some((_, flag)) => Err(Error::new(ErrorCode::Unsupported, format!("a workspace on a VM cannot have {flag}"))
+            .detail("flag", flag)
+            .hint(format!("leave {flag} out, or use --backend docker"))),
         None => Ok(()),
     }
 }

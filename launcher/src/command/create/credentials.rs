@@ -74,8 +74,8 @@ pub(in crate::command) async fn keep(
     let keeping = git_auth::keep(&*machine, &host, token);
     let kept = app.phases.run(Phase::Credentials, keeping).await;
     // What the script itself has refused it has taken back.
-    let unheard = [ErrorCode::EngineUnavailable, ErrorCode::Timeout];
-    refused.store(matches!(&kept, Err(error) if !unheard.contains(&error.code())), Ordering::Relaxed);
+    let is_unheard = |error: &Error| error.is_out_of_reach() || error.code() == ErrorCode::Timeout;
+    refused.store(matches!(&kept, Err(error) if !is_unheard(error)), Ordering::Relaxed);
     let with = kept.map_err(|error| error.detail("workspace", workspace.name.clone()))?;
     let keeper = if with == "gh" { "gh keeps" } else { "git's own store keeps" };
     app.progress.detail("credentials_kept", &format!("{keeper} them, for the workspace's user alone"));

@@ -179,7 +179,7 @@ mod tests {
         for (name, value, wrong, fix) in [
             ("AGENT_WORKSPACE_PREFIX", "!!", "prefix", "unset AGENT_WORKSPACE_PREFIX"),
             ("CODEX_WORKSPACE_PREFIX", "!!", "prefix", "unset CODEX_WORKSPACE_PREFIX"),
-            ("AGENT_WORKSPACE_BACKEND", "vm", "environment", "unset AGENT_WORKSPACE_BACKEND"),
+            ("AGENT_WORKSPACE_BACKEND", "cloud", "environment", "unset AGENT_WORKSPACE_BACKEND"),
             ("AGENT_ENV_IMAGE", "", "environment", "unset AGENT_ENV_IMAGE"),
             ("AGENT_ENV_IMAGE", "a b", "environment", "unset AGENT_ENV_IMAGE"),
             ("CODEX_ENV_IMAGE", "", "environment", "unset CODEX_ENV_IMAGE"),
@@ -197,7 +197,7 @@ mod tests {
             assert!(failed[0].message.starts_with(name), "{}", failed[0].message);
             assert!(!failed[0].message.contains("canary"), "{}", failed[0].message);
         }
-        let typed = Args { backend: Some("vm".to_owned()) }.resolve(&Host::fixed(&[], []));
+        let typed = Args { backend: Some("cloud".to_owned()) }.resolve(&Host::fixed(&[], []));
         assert_eq!(typed.unwrap_err().code(), ErrorCode::Unsupported);
     }
 

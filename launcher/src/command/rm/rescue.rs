@@ -67,7 +67,8 @@ impl Rescue<'_> {
         let mut sink = |bytes: &[u8]| receiver.feed(bytes);
         let fetched = tokio::time::timeout(LIMIT, machine.fetch(&inside, &mut sink)).await.map_err(|_| late())?;
         fetched.map_err(|error| match error.code() {
-            ErrorCode::RescueFailed | ErrorCode::EngineUnavailable => error,
+            ErrorCode::RescueFailed => error,
+            _ if error.is_out_of_reach() => error,
             _ => super::cannot_rescue(app, workspace, &error),
         })?;
         receiver.finish()?;
@@ -97,7 +98,7 @@ impl Frozen {
         frozen.thaw_when_undone(app);
         match app.backend.pause(workspace).await {
             Ok(()) => {}
-            Err(error) if error.code() == ErrorCode::EngineUnavailable => return Err(error),
+            Err(error) if error.is_out_of_reach() => return Err(error),
             Err(error) => {
                 frozen.refused.store(true, Ordering::Relaxed);
                 if error.code() == ErrorCode::WorkspaceNotFound {

@@ -40,3 +40,7 @@ CREATE TABLE grants (
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX grants_by_workspace ON grants (workspace);
+
+-- What this state has made on VMs carries its mark, so that it is told from what another state has made there.
+CREATE TABLE owner (mark TEXT NOT NULL) STRICT;
+INSERT INTO owner VALUES (lower(hex(randomblob(8))));

@@ -1,0 +1,51 @@
+# Removes a workspace, or what a call that was to make one has made.
+# $1 folder of workspaces  $2 full name  $3 its folder  $4 its user and group  $5 mark of the call that made it
+# $6 mark of the launcher's state  $7 undo: only what that call made  remove: it all  keep: all but folders and user
+# Prints left=ours|others when the folder is another call's and stays, kept=yes when it stays for another reason.
+# shellcheck disable=SC2034
+root=$1 name=$2 folder=$3 user=$4 id=$5 owner=$6 mode=$7
+take_turns "$root"
+rm -rf --one-file-system "$root/.new-$id"
+if [ -e "$folder" ] || [ -L "$folder" ]; then
+  there=$(recorded create_id)
+  if [ "$there" != "$id" ] && { [ "$mode" = undo ] || [ -L "$folder" ] || { [ -n "$there" ] && ! is_ours; }; }; then
+    if is_ours; then printf 'left=ours\n'; else printf 'left=others\n'; fi
+    printf 'end\n'
+    exit 0
+  fi
+  if [ "$mode:$(recorded found)" = undo:yes ]; then mode=keep; fi
+fi
+if is_our_user; then
+  end_all
+elif [ -n "$(account)" ] && [ "$mode" != undo ]; then
+  echo "the user $user is not one that was made for workspaces" >&2
+  exit 1
+fi
+if [ "$mode" = keep ]; then
+  if getent group "$user" >/dev/null; then gpasswd -M '' "$user" >/dev/null; fi
+  printf 'kept=yes\nend\n'
+  exit 0
+fi
+if [ -d "$folder" ]; then
+  # The record last: whatever ends this in the middle, it says whose the rest is.
+  find "$folder" -mindepth 1 -maxdepth 1 ! -name record -exec rm -rf --one-file-system -- {} +
+  rm -rf --one-file-system "$folder"
+  printf 'removed=yes\n'
+fi
+if is_our_user; then
+  case $mode:$(account) in
+    undo:*:"agent-workspace $id":* | remove:*)
+      # Nothing of it may fall to who gets its number next.
+      find /tmp /var/tmp /dev/shm -xdev -depth -user "$user" -delete 2>/dev/null || :
+      rm -f "/var/spool/cron/crontabs/$user"
+      gpasswd -M '' "$user" >/dev/null
+      userdel -- "$user" 2>/dev/null || {
+        echo "the user $user cannot be removed" >&2
+        exit 1
+      }
+      printf 'removed=yes\n'
+      ;;
+  esac
+fi
+if [ -z "$(account)" ] && [ "$mode" = remove ] && getent group "$user" >/dev/null; then groupdel -- "$user"; fi
+printf 'end\n'

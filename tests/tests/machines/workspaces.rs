@@ -1,0 +1,389 @@
+//! Workspaces on VMs: made, entered, listed, stopped and removed over SSH, each with a user of its own.
+
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use agent_workspace_tests::live::{Machine, Machines, run_with_input, token, try_docker, until};
+use agent_workspace_tests::{Document, Launcher, Ran};
+use serde_json::{Value, json};
+
+/// A test's machine as VM `dev`.
+struct World {
+    machines: Machines,
+    machine: Machine,
+}
+
+impl World {
+    fn new() -> Self {
+        Self::of("admin")
+    }
+
+    /// The same, with this user as who logs in.
+    fn of(login: &str) -> Self {
+        let machines = Machines::new();
+        let machine = machines.start("dev");
+        let world = Self { machines, machine };
+        world.ok(&format!("vm create dev --host {login}@{} --accept-new-host-key", world.machine.address));
+        world
+    }
+
+    fn launcher(&self, line: &str) -> Launcher {
+        self.machines.launcher(line)
+    }
+
+    fn ok(&self, line: &str) -> Document {
+        self.launcher(line).run().expect(0).document()
+    }
+
+    fn fails(&self, line: &str, exit: i32, code: &str) -> Document {
+        let document = self.launcher(line).run().expect(exit).document();
+        assert_eq!(document.error_code(), code, "{document:?}");
+        document
+    }
+
+    /// Runs a line by the way in that a document tells, with the system's ssh.
+    fn inside(&self, document: &Document, line: &str) -> Ran {
+        let words = document.at("/transport/exec").as_array().expect("words").iter();
+        let words: Vec<&str> = words.filter_map(Value::as_str).collect();
+        let mut command = Command::new(self.machines.folder().join("bin").join(words[0]));
+        command.args(&words[1..]).arg(format!("sh -c '{}'", line.replace('\'', r"'\''")));
+        run_with_input(&mut command, "")
+    }
+
+    fn does(&self, document: &Document, line: &str) -> String {
+        self.inside(document, line).expect(0).stdout.trim_end().to_owned()
+    }
+
+    /// The rows of `ls`: names with their states.
+    fn rows(&self) -> Vec<(String, String)> {
+        let listed = self.ok("ls --backend vm");
+        let rows = listed.at("/workspaces").as_array().expect("rows").iter();
+        rows.map(|row| (text(&row["name"]), text(&row["status"]))).collect()
+    }
+
+    /// Everything that workspaces leave on a machine: users, groups, folders, files, processes.
+    fn left(&self) -> String {
+        self.machine.run(
+            "getent passwd | grep ^ws--; getent group | grep ws--; ls -A /srv/agent-workspace/workspaces; \
+             find / -xdev \\( -path /proc -o -path /sys \\) -prune -o \\( -nouser -o -nogroup \\) -print; \
+             stat -c %U /proc/[0-9]* 2>/dev/null | grep ws-- || true",
+        )
+    }
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}
+
+fn row(name: &str, status: &str) -> (String, String) {
+    (name.to_owned(), status.to_owned())
+}
+
+#[test]
+#[ignore = "drives a real engine: run ./dev test"]
+fn a_workspace_on_a_vm_is_made_entered_stopped_started_and_removed() {
+    for login in ["admin", "root"] {
+        let world = World::of(login);
+        if login == "root" {
+            // Who is root already needs none.
+            world.machine.run("rm /usr/bin/sudo; ! command -v sudo");
+        }
+        let made = world.ok("create --vm dev --no-clone --name My-Task");
+        assert_eq!(made.text("/workspace"), "agent-ws-my-task");
+        assert_eq!((made.text("/backend"), made.text("/isolation"), made.text("/status")), ("vm", "user", "running"));
+        let folder = "/srv/agent-workspace/workspaces/agent-ws-my-task";
+        assert_eq!(made.text("/path"), format!("{folder}/work"));
+        assert_eq!(made.text("/transport/quoting"), "shell");
+        let said = world.does(&made, "id -un; pwd; printf %s \"$HOME\"");
+        assert_eq!(said, format!("ws--my-task\n{folder}/work\n{folder}/home"));
+        assert_eq!(
+            world.machine.run(&format!("cd {folder} && stat -c '%n %a %U:%G' . work home tmp environment record")),
+            ". 750 root:ws--my-task\nwork 2770 ws--my-task:ws--my-task\nhome 700 ws--my-task:ws--my-task\n\
+             tmp 700 ws--my-task:ws--my-task\nenvironment 600 ws--my-task:ws--my-task\nrecord 644 root:root"
+        );
+
+        // Again it is the same one, also without saying where.
+        let again = world.ok("create --backend vm --no-clone --name my-task");
+        assert_eq!((again.at("/created"), again.at("/transport")), (&json!(false), made.at("/transport")));
+        world.fails("create --vm dev --no-clone --name my-task --if-exists fail", 4, "workspace_exists");
+        assert_eq!(world.rows(), [row("my-task", "running")]);
+        let described = world.ok("describe --backend vm my-task");
+        assert_eq!(described.at("/transport"), made.at("/transport"));
+
+        world.does(&made, "sleep 600 >/dev/null 2>&1 & echo kept >~/kept");
+        assert_eq!(world.ok("stop --backend vm my-task").at("/changed"), true);
+        assert_eq!(world.ok("stop --backend vm my-task").at("/changed"), false);
+        assert_eq!(world.rows(), [row("my-task", "stopped")]);
+        assert_eq!(world.machine.run("grep -l sleep /proc/[0-9]*/comm || echo none"), "none");
+        assert_eq!(world.ok("start --backend vm my-task").at("/changed"), true);
+        assert_eq!(world.ok("start --backend vm my-task").at("/changed"), false);
+
+        let refused = world.fails("rm --backend vm my-task", 5, "unsaved_work");
+        assert_eq!(refused.text("/error/details/unsaved/0/path"), format!("{folder}/home/kept"));
+        let rescue = world.machines.folder().join("rescued");
+        let line = format!("rm --backend vm my-task --rescue {}", rescue.display());
+        let rescued = world.ok(&line);
+        assert_eq!(rescued.at("/rescued/items").as_array().map(Vec::len), Some(1), "{rescued:?}");
+        assert_eq!(world.left(), "");
+        world.fails("rm --backend vm my-task", 3, "workspace_not_found");
+        assert_eq!(world.rows(), []);
+    }
+}
+
+#[test]
+#[ignore = "drives a real engine: run ./dev test"]
+fn a_workspace_is_made_in_few_commands_and_a_list_takes_one_a_vm() {
+    let world = World::new();
+    world.machine.log_sessions();
+    let create = |name: &str| world.ok(&format!("create --vm dev --no-clone --name {name}"));
+    let of = |act: &dyn Fn()| {
+        let before = world.machine.sessions();
+        act();
+        world.machine.sessions() - before
+    };
+    assert_eq!(of(&|| drop(create("one"))), 1);
+    assert_eq!(of(&|| drop(create("two"))), 1);
+    assert_eq!(of(&|| assert_eq!(world.rows().len(), 2)), 1);
+    let again = of(&|| assert_eq!(create("one").at("/created"), false));
+    assert!(again <= 5, "{again}");
+}
+
+#[test]
+#[ignore = "drives a real engine: run ./dev test"]
+fn a_private_repository_is_cloned_with_a_token_that_nobody_else_sees() {
+    let world = World::new();
+    world.machine.reach_git_server();
+    let token = token();
+    // Looks at every process there again and again, while everything is done.
+    world.machine.run(&format!(
+        "printf %s '{token}' >/root/canary; cat >/root/watch.sh <<'END'\n\
+         while [ ! -e /root/stop ]; do\n\
+         cat /proc/[0-9]*/cmdline /proc/[0-9]*/environ 2>/dev/null | grep -aqFf /root/canary && touch /root/seen\n\
+         touch /root/looked\n\
+         done\nEND\n\
+         nohup sh /root/watch.sh >/dev/null 2>&1 &"
+    ));
+    until("the watch looks", || world.machine.run("test -e /root/looked && echo yes || true") == "yes");
+    let create = "create acme/private --host git.test --vm dev --name private --setup-git";
+    let made = world.launcher(create).env("GH_TOKEN", &token).run().expect(0).document();
+    assert_eq!(made.text("/repo"), "acme/private");
+    let log = world.does(&made, "pwd; git log -1 --format=%s >/dev/null && git ls-remote origin HEAD | wc -l");
+    assert_eq!(log, format!("{}\n1", made.text("/path")), "git finds its credentials");
+    // Coming back clones nothing anew, and keeps what is there.
+    let again = world.launcher(create).env("GH_TOKEN", &token).run().expect(0).document();
+    assert_eq!((again.at("/created"), again.text("/repo")), (&json!(false), "acme/private"));
+    world.machine.run("touch /root/stop");
+    assert_eq!(world.machine.run("test ! -e /root/seen && echo unseen"), "unseen");
+    let files = world
+        .machine
+        .run("grep -rlaFf /root/canary / --exclude-dir=proc --exclude-dir=sys --exclude=canary 2>/dev/null || true");
+    let home = "/srv/agent-workspace/workspaces/agent-ws-private/home/";
+    assert!(!files.is_empty() && files.lines().all(|file| file.starts_with(home)), "{files}");
+    assert_eq!(world.ok("rm --backend vm private").at("/changed"), true, "nothing is lost with a clone");
+    assert_eq!(world.left(), "");
+}
+
+#[test]
+#[ignore = "drives a real engine: run ./dev test"]
+fn what_was_given_as_environment_is_inside_and_nowhere_else_to_be_read() {
+    let world = World::new();
+    let file = world.machines.folder().join("env");
+    std::fs::write(&file, "SECRET_WORD=it's \"here\" $(id)\n").expect("a file");
+    let line = format!("create --vm dev --no-clone --name env --env-file {}", file.display());
+    let made = world.ok(&line);
+    assert_eq!(world.does(&made, "printf %s \"$SECRET_WORD\""), "it's \"here\" $(id)");
+    let found = world.machine.run("grep -rlF SECRET_WORD= /srv /etc /home /tmp /var 2>/dev/null || true");
+    assert_eq!(found, "/srv/agent-workspace/workspaces/agent-ws-env/environment");
+    // A stranger on the machine sees nothing of it: no file, no name.
+    let stranger = |line: &str| {
+        let mut command = Command::new("docker");
+        command.args(["exec", "-u", "nobody-special", &world.machine.container, "sh", "-c", line]);
+        run_with_input(&mut command, "")
+    };
+    let folder = "/srv/agent-workspace/workspaces";
+    for line in [
+        format!("ls {folder}"),
+        format!("ls {folder}/agent-ws-env"),
+        format!("cat {folder}/agent-ws-env/record"),
+        format!("cat {folder}/agent-ws-env/environment"),
+        format!("ls {folder}/agent-ws-env/work"),
+        format!("touch {folder}/x"),
+        "sudo -n true".to_owned(),
+    ] {
+        assert_ne!(stranger(&line).code, 0, "{line}");
+    }
+    // Nor does another workspace.
+    let other = world.ok("create --vm dev --no-clone --name other");
+    assert_ne!(
+        world.inside(&other, &format!("ls {folder}/agent-ws-env/work || cat {folder}/agent-ws-env/record")).code,
+        0
+    );
+    assert_ne!(world.inside(&other, "sudo -n true").code, 0);
+    // The admin reads and writes the work, of whatever mode.
+    world.does(&made, "umask 077; echo mine >file; mkdir folder");
+    let admin = |line: &str| {
+        let mut command = Command::new("docker");
+        command.args(["exec", "-u", "admin", &world.machine.container, "sh", "-c", line]);
+        run_with_input(&mut command, "")
+    };
+    let _ = admin(&format!("echo more >>{folder}/agent-ws-env/work/new")).expect(0);
+}
+
+#[test]
+#[ignore = "drives a real engine: run ./dev test"]
+fn of_two_creates_of_one_name_one_makes_it_and_the_other_comes_back() {
+    let world = World::new();
+    let children: Vec<_> = (0..2).map(|_| world.launcher("create --vm dev --no-clone --name both").spawn()).collect();
+    let mut made: Vec<_> =
+        children.into_iter().map(|child| Ran::of(child).expect(0).document().at("/created").clone()).collect();
+    made.sort_by_key(|made| made.as_bool());
+    assert_eq!(made, [json!(false), json!(true)]);
+    assert_eq!(world.rows(), [row("both", "running")]);
+    let children: Vec<_> = (0..2).map(|_| world.launcher("rm --backend vm both --if-exists").spawn()).collect();
+    for child in children {
+        let _ = Ran::of(child).expect(0);
+    }
+    assert_eq!(world.left(), "");
+}
+
+#[test]
+#[ignore = "drives a real engine: run ./dev test"]
+fn a_vm_that_is_silent_is_listed_so_and_holds_up_nobody() {
+    let world = World::new();
+    world.ok("create --vm dev --no-clone --name task");
+    let second = world.machines.start("second");
+    world.ok(&format!("vm create second --host {} --accept-new-host-key", second.address));
+    world.ok("create --vm second --no-clone --name other");
+    let several = world.fails("create --backend vm --no-clone --name x", 2, "input_required");
+    assert_eq!(several.at("/error/details/vms"), &json!(["dev", "second"]));
+
+    assert_eq!(try_docker(["pause", &world.machine.container]).code, 0);
+    let since = Instant::now();
+    let mut rows = world.rows();
+    rows.sort();
+    assert_eq!(rows, [row("other", "running"), row("task", "unreachable")]);
+    assert!(since.elapsed() < Duration::from_secs(20), "{:?}", since.elapsed());
+    for line in [
+        "rm --backend vm task",
+        "rm --backend vm --force task",
+        "start --backend vm task",
+        "create --vm dev --no-clone --name y",
+    ] {
+        let since = Instant::now();
+        world.fails(line, 7, "host_unreachable");
+        assert!(since.elapsed() < Duration::from_secs(60), "{line}: {:?}", since.elapsed());
+    }
+    assert_eq!(try_docker(["unpause", &world.machine.container]).code, 0);
+    let mut rows = world.rows();
+    rows.sort();
+    assert_eq!(rows, [row("other", "running"), row("task", "running")], "nothing was made or lost meanwhile");
+}
+
+/// Makes the making of users hang.
+const HANG: &str = "dpkg-divert --local --rename --add /usr/sbin/useradd >/dev/null && \
+                    printf '#!/bin/sh\\nwhile [ ! -e /go ]; do sleep 0.1; done\\nexec /usr/sbin/useradd.distrib \"$@\"\\n' \
+                    >/usr/sbin/useradd && chmod 755 /usr/sbin/useradd";
+
+fn signalled(child: &std::process::Child, signal: &str) {
+    let process = child.id().to_string();
+    assert_eq!(run_with_input(Command::new("kill").args([signal, &process]), "").code, 0);
+}
+
+#[test]
+#[ignore = "drives a real engine: run ./dev test"]
+fn a_create_that_is_killed_in_the_middle_is_listed_and_removed_or_made_anew() {
+    let world = World::new();
+    world.machine.run(HANG);
+    let create = "create --vm dev --no-clone --name task";
+    let at_work = || world.machine.run("grep -l useradd /proc/[0-9]*/cmdline 2>/dev/null || true") != "";
+    for then in ["rm --backend vm task", create] {
+        let mut child = world.launcher(create).spawn();
+        until("the user is being made", || world.rows() == [row("task", "creating")] && at_work());
+        assert_eq!(world.ok("ls --backend vm").at("/workspaces/0/problems"), &json!([]), "it is at work");
+        child.kill().expect("it runs");
+        child.wait().expect("it ends");
+        let listed = world.ok("ls --backend vm");
+        assert_eq!(listed.text("/workspaces/0/problems/0/code"), "cut_off");
+        world.fails("start --backend vm task", 4, "wrong_state");
+        world.machine.run("touch /go");
+        world.ok(then);
+    }
+    assert_eq!(world.rows(), [row("task", "running")]);
+    world.ok("rm --backend vm task");
+    assert_eq!(world.left(), "");
+
+    // One that is asked to end takes everything back.
+    world.machine.run("rm /go");
+    let child = world.launcher(create).spawn();
+    until("the user is being made", || world.rows() == [row("task", "creating")] && at_work());
+    signalled(&child, "-INT");
+    world.machine.run("sleep 1; touch /go");
+    let ended = Ran::of(child).expect(130).document();
+    assert_eq!(ended.at("/error/details").get("left_behind"), None, "{ended:?}");
+    assert_eq!(world.rows(), []);
+    assert_eq!(world.left(), "");
+}
+
+#[test]
+#[ignore = "drives a real engine: run ./dev test"]
+fn what_is_kept_is_made_anew_from_and_nothing_is_made_where_something_is() {
+    let world = World::new();
+    let made = world.ok("create --vm dev --no-clone --name task");
+    world.does(&made, "echo work >file");
+    let removed = world.ok("rm --backend vm --keep-volumes task");
+    assert_eq!(removed.text("/kept/0/id"), "agent-ws-task");
+    assert_eq!(world.rows(), []);
+    world.fails("rm --backend vm task", 5, "unsaved_work");
+    let again = world.ok("create --vm dev --no-clone --name task");
+    assert_eq!((again.at("/created"), world.does(&again, "cat file").as_str()), (&json!(true), "work"));
+    world.ok("rm --backend vm --keep-volumes task");
+    let pruned = world.ok("prune --backend vm --older-than 0");
+    assert!(pruned.text("/kept/0/why").contains("exists nowhere else"), "{pruned:?}");
+    assert_eq!(world.ok("prune --backend vm --older-than 0 --force").text("/removed/0/id"), "agent-ws-task");
+    assert_eq!(world.left(), "");
+
+    world.machine.run(
+        "mkdir /srv/agent-workspace/workspaces/agent-ws-taken; touch /srv/agent-workspace/workspaces/agent-ws-taken/x",
+    );
+    world.fails("create --vm dev --no-clone --name taken", 4, "name_taken");
+    world.machine.run("test -e /srv/agent-workspace/workspaces/agent-ws-taken/x");
+    world.machine.run("rm -r /srv/agent-workspace/workspaces/agent-ws-taken; useradd ws--taken");
+    world.fails("create --vm dev --no-clone --name taken", 4, "name_taken");
+    assert_eq!(
+        world.machine.run("getent passwd ws--taken | wc -l; userdel ws--taken; ls -A /srv/agent-workspace/workspaces"),
+        "1"
+    );
+    assert_eq!(world.rows(), []);
+    world.machine.run("rmdir /srv/agent-workspace/workspaces");
+    let unprepared = world.fails("create --vm dev --no-clone --name task", 4, "vm_not_ready");
+    assert!(unprepared.text("/error/hint").contains("vm reinit dev"), "{unprepared:?}");
+    assert_eq!(world.rows(), []);
+}
+
+#[test]
+#[ignore = "drives a real engine: run ./dev test"]
+fn doctor_tells_of_every_vm_and_what_means_nothing_on_one_is_refused() {
+    let world = World::new();
+    assert_eq!(world.ok("doctor --backend vm").at("/healthy"), true);
+    for flag in [
+        "--image=x",
+        "--no-pull",
+        "--cpus=1",
+        "--memory=1g",
+        "--network=x",
+        "--label=a=b",
+        "--user=1",
+        "--isolation=strict",
+        "--isolation=require",
+        "--secrets-dir=/tmp",
+    ] {
+        let line = format!("create --vm dev --no-clone --name x {flag}");
+        let refused = world.fails(&line, 9, "unsupported");
+        assert!(refused.text("/error/message").contains(flag.split('=').next().unwrap_or(flag)), "{refused:?}");
+    }
+    world.fails("create --vm dev --backend docker --no-clone --name x", 2, "usage");
+    world.fails("create --vm none --no-clone --name x", 3, "vm_not_found");
+    let alone = Machines::new();
+    let none = alone.launcher("create --backend vm --no-clone --name x").run().expect(3).document();
+    assert!(none.text("/error/hint").contains("agent-workspace vm create"), "{none:?}");
+}
