@@ -20,7 +20,7 @@ echo run >run && chmod 751 run && touch -d '2001-02-03 04:05:06' run empty && mk
 echo secret >/home/agent/.git-credentials"#;
 
 /// Everything below the work folder: kinds, modes, sizes, times, numbers of names, targets and sums.
-const LISTING: &str = "export LC_ALL=C && find . -mindepth 1 -printf '%y %m %n %Ts %p -> %l\\n' | sort && \
+pub const LISTING: &str = "export LC_ALL=C && find . -mindepth 1 -printf '%y %m %n %Ts %p -> %l\\n' | sort && \
                        find . -type f -print0 | sort -z | xargs -0 sha256sum";
 
 /// Runs a script in a workspace, by the transport of a document of `create`, `copy` or `describe`.
@@ -56,4 +56,20 @@ pub fn listing_of(document: &Document, work: &str) -> String {
 #[track_caller]
 pub fn listing(document: &Document) -> String {
     listing_of(document, "/work")
+}
+
+/// A listing without the rights that a file gives others than its owner: where work is shared with a group, these are the
+/// group's.
+pub fn of_owners(listing: &str) -> String {
+    let line = |line: &str| match line.split_once(' ').and_then(|(kind, rest)| Some((kind, rest.split_once(' ')?))) {
+        Some((kind @ ("f" | "d" | "l" | "p"), (mode, rest))) => {
+            let owner = mode.len().checked_sub(3).map_or("0", |at| &mode[at..=at]);
+            format!("{kind} {owner} {rest}\n")
+        }
+        _ => format!("{line}\n"),
+    };
+    // Their order was by all rights.
+    let mut lines: Vec<String> = listing.lines().map(line).collect();
+    lines.sort_unstable();
+    lines.concat()
 }

@@ -16,7 +16,7 @@ use crate::host::{self, Host};
 use crate::machine::Secret;
 use crate::output::warning;
 use crate::phase::Phase;
-use crate::workspace::{ImageRef, WorkspaceName};
+use crate::workspace::{ImageRef, MachineName, WorkspaceName};
 
 /// Flags of `copy`.
 #[derive(clap::Args, Debug)]
@@ -27,10 +27,13 @@ pub struct Args {
     /// Name of the new workspace
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
-    /// Where the new workspace lives: docker or host; by default where its source does
+    /// Where the new workspace lives: docker, host or vm; by default where its source does
     #[arg(long, value_name = "BACKEND")]
     backend: Option<String>,
-    /// Where its source lives: docker or host
+    /// The VM it is to be on; says --backend vm too
+    #[arg(long, value_name = "VM")]
+    vm: Option<String>,
+    /// Where its source lives: docker, host or vm
     #[arg(long, value_name = "BACKEND")]
     source_backend: Option<String>,
     /// Keep the token in the new workspace, for git on the repository's host
@@ -52,6 +55,8 @@ pub struct Request {
     pub typed: Option<String>,
     /// What the new workspace is to be called.
     pub name: WorkspaceName,
+    /// The VM that it is to be on, where one was named.
+    pub vm: Option<String>,
     /// The image of a container whose source is none.
     pub image: Option<ImageRef>,
     /// The token that is kept in the new workspace, and the host of repositories that do not name theirs.
@@ -62,7 +67,8 @@ impl Args {
     /// The backend of the new workspace, where anything says it: the flag, the environment, the source's flag.
     pub fn backend(&self, host: &Host) -> Option<String> {
         let is_set = || host.var(EnvVar::Backend).is_ok_and(|set| set.is_some());
-        self.backend.clone().or_else(|| self.source_backend.clone().filter(|_| !is_set()))
+        let on_vm = || self.vm.as_ref().map(|_| backend::VM.to_owned());
+        self.backend.clone().or_else(on_vm).or_else(|| self.source_backend.clone().filter(|_| !is_set()))
     }
 
     /// Checks everything that nobody has to be asked for.
@@ -72,7 +78,11 @@ impl Args {
     pub fn resolve(self, host: &Host) -> Result<Request> {
         let chosen = self.backend(host);
         backend::choose(chosen.as_deref(), host)?;
-        let Self { source, name, backend: _, source_backend, setup_git, token_stdin } = self;
+        let Self { source, name, backend, vm, source_backend, setup_git, token_stdin } = self;
+        let vm = vm.map(|vm| MachineName::parse(&vm)).transpose()?;
+        if vm.is_some() {
+            create::on_vm(backend.as_deref())?;
+        }
         let prefix = prefix(host)?;
         let source = WorkspaceName::parse(&source, &prefix)?;
         let name = name.ok_or_else(|| {
@@ -100,6 +110,7 @@ impl Args {
             source_backend: backend::choose(source_backend.as_deref(), host)?,
             typed: source_backend,
             name,
+            vm: vm.map(|vm| vm.as_str().to_owned()),
             image: create::resolve_image(None, host)?,
             setup_git,
         })
@@ -112,13 +123,14 @@ impl Args {
 /// What either backend and the guest say; `workspace_not_found`, `wrong_state` for a source that is not finished,
 /// `workspace_exists`.
 pub async fn run(app: &App, from: Arc<dyn Backend>, request: Request) -> Result<CopyReport> {
-    let Request { source, source_backend, typed, name, image, setup_git } = request;
+    let Request { source, source_backend, typed, name, vm, image, setup_git } = request;
     let of_source = |error: Error| error.with_hint(|hint| in_the_words_of(typed.as_deref(), hint));
     let source = app.phases.run(Phase::Create, find(&*from, &source)).await.map_err(of_source)?;
     app.phases.run(Phase::Create, check_free(app, &name)).await?;
 
     let Like { mut spec, not_copied } = like(&source, source_backend, app.backend.name(), &name, image)?;
     spec.create_id = host::fresh_id()?;
+    spec.vm = vm;
     for what in not_copied {
         app.progress.warn(warning("not_copied", what));
     }

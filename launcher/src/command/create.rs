@@ -11,7 +11,9 @@ use std::sync::Arc;
 use agent_workspace_contract::{CreateReport, ErrorCode, Isolation as Walls, TunnelReport, WorkspaceStatus};
 
 pub use self::args::{Args, CloneRequest, IfExists, Request};
-pub(in crate::command) use self::args::{clone_path, default_host, piped_token, read_repo, resolve_image, token};
+pub(in crate::command) use self::args::{
+    clone_path, default_host, on_vm, piped_token, read_repo, resolve_image, token,
+};
 pub use self::credentials::SetupGit;
 pub(in crate::command) use self::credentials::keep as keep_credentials;
 use super::tunnel;

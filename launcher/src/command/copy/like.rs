@@ -1,6 +1,6 @@
 //! What a workspace like another one is: what of the source means the same where the copy is, and what does not.
 
-use crate::backend::{DOCKER, RecordedSpec, Spec, WORK, Workspace, is_elsewhere};
+use crate::backend::{DOCKER, RecordedSpec, Spec, VM, WORK, Workspace, is_elsewhere};
 use crate::error::Result;
 use crate::workspace::{ImageRef, Isolation, WorkspaceName};
 
@@ -82,11 +82,17 @@ pub(super) fn like(
     let isolation = match isolation.unwrap_or_default() {
         // A container is walled off always.
         Isolation::Require | Isolation::None if to == DOCKER => Isolation::Standard,
+        Isolation::Strict if to == VM => {
+            not_copied.push(format!("{there} has strict walls, which no workspace on a VM can have"));
+            Isolation::Standard
+        }
+        Isolation::Require | Isolation::None if to == VM => Isolation::Standard,
         isolation => isolation,
     };
     let kept = |setting: Option<i64>| setting.filter(|_| both);
     let spec = Spec {
         name: name.canonical().to_owned(),
+        vm: None,
         create_id: String::new(),
         default_image: image.as_ref().is_none_or(|image| *image == default),
         image: image.unwrap_or(default),
@@ -195,6 +201,13 @@ mod tests {
             assert_eq!((spec.image.as_str(), spec.isolation), ("env:1", Isolation::Standard));
             assert_eq!(not_copied, Vec::<String>::new());
         }
+    }
+
+    #[test]
+    fn what_a_vm_cannot_have_is_said() {
+        let Like { spec, not_copied } = copy(&source(container()), DOCKER, VM);
+        assert_eq!((spec.isolation, spec.vm), (Isolation::Standard, None));
+        assert!(not_copied.iter().any(|said| said.contains("strict walls")), "{not_copied:?}");
     }
 
     #[test]

@@ -17,7 +17,7 @@ else
   find . -type f '(' -perm -4000 -o -perm -2000 ')' -exec chmod ug-s {} + || exit
 fi
 # What is shared with a group is so to the bottom, as if it had been made here.
-if [ -g . ]; then
+if [ -g . ] || [ -n "$(getfacl -cd . 2>/dev/null)" ]; then
   find . -mindepth 1 ! -type l -exec chmod g=u,o= {} + || exit
   find . -mindepth 1 -type d -exec chmod g+s {} + || exit
 fi
