@@ -66,6 +66,7 @@ capabilities! {
     ParseRepoCommand = "parse-repo-command", "`parse-repo` reads a repository by the rules of `create`, without an engine";
     TransportOptionsV1 = "transport-options-v1", "`describe --user --workdir` gives the transport of that user and folder";
     CompletionV1 = "completion-v1", "`completion SHELL` prints what completes command lines in that shell";
+    CopyV1 = "copy-v1", "`copy` makes a workspace like another one, on any backend, with all of its work, or nothing";
     VmHostV1 = "vm-host-v1", "`vm-host add|list|remove` remember the machines that VMs are on";
     VmV1 = "vm-v1", "`vm create|list|describe|start|stop|reinit|delete` and what they print";
     VmPlatformSsh = "vm-platform-ssh", "`vm create --platform ssh --host HOST` takes in a Debian machine that is there";
@@ -78,6 +79,7 @@ capabilities! {
     PassphraseFdFlag = "passphrase-fd-flag", "`--passphrase-fd N` reads the passphrase of encrypted SSH keys from a descriptor";
     VmLogs = "vm-logs", "`vm logs` prints what the steps of making a VM said";
     VmPortForward = "vm-port-forward", "`vm port-forward` carries ports of this machine to ports of a VM";
+    VmSshConfigV1 = "vm-ssh-config-v1", "`vm ssh-config --install|--uninstall` has the user's own `ssh` know every VM as `awvm--NAME`";
     BackendDocker = "backend-docker", "workspaces are Docker containers and volumes";
     BackendHost = "backend-host", "`--backend host`: workspaces are folders of this machine, `isolation` says how high their walls are, and `create --isolation require` fails where there are none";
     BackendVm = "backend-vm", "`--vm NAME` and `--backend vm`: workspaces are on Debian VMs, each with a Linux user of its own";

@@ -91,6 +91,7 @@ error_codes! {
     ShellNotFound = "shell_not_found", NotFound, "the machine has no such login shell";
     SpecConflict = "spec_conflict", Conflict, "the workspace exists and holds another repository";
     SshAuthFailed = "ssh_auth_failed", Auth, "the SSH host refused every key that there is";
+    SshConfigFailed = "ssh_config_failed", Failed, "the SSH configuration cannot be read or changed, or holds what is not of this launcher";
     StateFailed = "state_failed", Failed, "the state file cannot be read or written";
     StateTooNew = "state_too_new", Unsupported, "the state file was written by a newer launcher";
     TemplateNotFound = "template_not_found", NotFound, "the configuration has no template of this name";
@@ -111,7 +112,7 @@ error_codes! {
     VmNotFound = "vm_not_found", NotFound, "there is no VM of this name";
     VmNotReady = "vm_not_ready", Conflict, "the VM's create has not come to its end";
     VmUnsuitable = "vm_unsuitable", Unsupported, "the machine is no Debian that can be prepared, or the user is not root there";
-    WorkspaceExists = "workspace_exists", Conflict, "the workspace exists and --if-exists fail was given";
+    WorkspaceExists = "workspace_exists", Conflict, "the workspace exists, and was to be new: --if-exists fail was given, or it was to be a copy";
     WorkspaceNotFound = "workspace_not_found", NotFound, "there is no such workspace";
     WrongState = "wrong_state", Conflict, "the workspace's container is in a state that does not allow it";
 }

@@ -213,6 +213,40 @@ report! {
 }
 
 report! {
+    /// What `copy` did.
+    pub struct CopyReport {
+        /// Full name of the new workspace.
+        pub workspace: String,
+        /// Full name of the one it was made like.
+        pub source: String,
+        /// Where that lives.
+        pub source_backend: String,
+        /// Whether this call made it; always, as one that is there is never copied to.
+        pub created: bool,
+        /// `owner/repo`, or null without a repository.
+        pub repo: Option<String>,
+        /// The clone, or the work directory when there is none.
+        pub path: String,
+        /// The image it really runs; empty where workspaces run what this machine has.
+        pub image: String,
+        /// How high its walls really are.
+        pub isolation: Isolation,
+        /// Where it lives.
+        pub backend: String,
+        /// What state it is in now.
+        pub status: WorkspaceStatus,
+        /// Files that it has from its source.
+        pub files: u64,
+        /// Bytes in them.
+        pub bytes: u64,
+        /// How to get in.
+        pub transport: Transport,
+        /// Milliseconds spent, by phase; phases that did not happen are absent.
+        pub timings_ms: BTreeMap<String, u64>,
+    }
+}
+
+report! {
     /// A volume of a planned workspace.
     pub struct PlannedVolume {
         /// The engine's name for it.
@@ -1350,5 +1384,33 @@ report! {
         pub path: String,
         /// Every key with its default, in comments.
         pub sample: String,
+    }
+}
+
+report! {
+    /// A name by which `ssh` reaches a VM.
+    pub struct SshAlias {
+        /// The VM.
+        pub vm: String,
+        /// The name.
+        pub alias: String,
+    }
+}
+
+report! {
+    /// What `vm ssh-config` printed, installed or took away.
+    pub struct VmSshConfigReport {
+        /// The file of the launcher's own.
+        pub file: String,
+        /// The user's configuration, which reads it.
+        pub config: String,
+        /// Whether the file is there now and is read.
+        pub installed: bool,
+        /// Whether this call changed anything.
+        pub changed: bool,
+        /// The names in it.
+        pub hosts: Vec<SshAlias>,
+        /// What is in the file, or would be.
+        pub text: String,
     }
 }

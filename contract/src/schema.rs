@@ -10,7 +10,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::Value;
 
 use crate::{
-    AgentCreateReport, AgentDeleteReport, AgentDescribeReport, AgentListReport, AgentReinitReport, CapabilitiesReport, CompletionReport, ConfigCheckReport, ConfigEditReport, ConfigInitReport, ConfigSampleReport, CreateReport, DescribeReport, DoctorReport, ErrorCode, ErrorDocument, Failure, FieldReport, GrantsDenyReport, GrantsReport, HelpReport, ImageBuildReport, LifecycleReport, LsReport, ParseRepoReport, PlanReport, PruneReport, RequiresReport, RmReport, SchemaReport, Success, SupportsReport, TunnelReport, VersionReport, VmCreateReport, VmDeleteReport, VmDescribeReport, VmHostAddReport, VmHostListReport, VmHostRemoveReport, VmLifecycleReport, VmListReport, VmLogsReport, VmPortForwardReport, VmReinitReport,
+    AgentCreateReport, AgentDeleteReport, AgentDescribeReport, AgentListReport, AgentReinitReport, CapabilitiesReport, CompletionReport, ConfigCheckReport, ConfigEditReport, ConfigInitReport, ConfigSampleReport, CopyReport, CreateReport, DescribeReport, DoctorReport, ErrorCode, ErrorDocument, Failure, FieldReport, GrantsDenyReport, GrantsReport, HelpReport, ImageBuildReport, LifecycleReport, LsReport, ParseRepoReport, PlanReport, PruneReport, RequiresReport, RmReport, SchemaReport, Success, SupportsReport, TunnelReport, VersionReport, VmCreateReport, VmDeleteReport, VmDescribeReport, VmHostAddReport, VmHostListReport, VmHostRemoveReport, VmLifecycleReport, VmListReport, VmLogsReport, VmPortForwardReport, VmReinitReport, VmSshConfigReport,
 };
 
 /// Stands for an error code in schemas: a string of the closed list.
@@ -42,6 +42,7 @@ pub fn all() -> BTreeMap<&'static str, Value> {
         ("config-edit", reporting::<ConfigEditReport>("config edit")),
         ("config-init", of::<ConfigInitReport>("config init")),
         ("config-sample", of::<ConfigSampleReport>("config sample")),
+        ("copy", of::<CopyReport>("copy")),
         ("create", create()),
         ("describe", of::<DescribeReport>("describe")),
         ("doctor", reporting::<DoctorReport>("doctor")),
@@ -70,6 +71,7 @@ pub fn all() -> BTreeMap<&'static str, Value> {
         ("vm-logs", of::<VmLogsReport>("vm logs")),
         ("vm-port-forward", of::<VmPortForwardReport>("vm port-forward")),
         ("vm-reinit", of::<VmReinitReport>("vm reinit")),
+        ("vm-ssh-config", of::<VmSshConfigReport>("vm ssh-config")),
         ("vm-start", of::<VmLifecycleReport>("vm start")),
         ("vm-stop", of::<VmLifecycleReport>("vm stop")),
         ("workspace-grants-deny", of::<GrantsDenyReport>("workspace-grants deny")),

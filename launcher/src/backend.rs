@@ -534,6 +534,7 @@ mod tests {
             "agent-workspace image build",
             "agent-workspace lsx",
             "agent-workspace describe --backend vm x",
+            "see: agent-workspace ls --backend docker",
             "docker inspect x",
             "",
         ] {

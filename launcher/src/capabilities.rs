@@ -73,6 +73,8 @@ fn present(capability: Capability) -> bool {
         | Capability::SshHostCertificatesV1
         | Capability::PassphraseFdFlag
         | Capability::VmLogs
-        | Capability::VmPortForward => true,
+        | Capability::VmPortForward
+        | Capability::CopyV1
+        | Capability::VmSshConfigV1 => true,
     }
 }

@@ -97,6 +97,8 @@ pub enum Verb {
     /// What is meant when nothing is said, and templates
     #[command(subcommand)]
     Config(ConfigVerb),
+    /// Make a workspace like another one, with all of its work
+    Copy(command::copy::Args),
     /// Create a workspace, or come back to it (also: up)
     Create(Box<command::create::Args>),
     /// Show one workspace and how to enter it
@@ -200,6 +202,8 @@ pub enum VmVerb {
     PortForward(command::vm::port_forward::Args),
     /// Prepare a VM once more
     Reinit(command::vm::reinit::Args),
+    /// Print names by which your own ssh reaches VMs, or install them
+    SshConfig(command::vm::ssh_config::Args),
     /// Start a VM
     Start(command::vm::Target),
     /// Stop a VM

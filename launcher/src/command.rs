@@ -8,6 +8,7 @@ pub mod capabilities;
 pub mod complete;
 pub mod completion;
 pub mod config;
+pub mod copy;
 pub mod create;
 pub mod describe;
 pub mod doctor;
@@ -125,9 +126,17 @@ impl App {
     /// # Errors
     /// The backend's own.
     pub async fn view(&self, workspace: &Workspace, purpose: Purpose) -> Result<View> {
-        let id = self.view_id(&workspace.name)?;
-        let opened = self.backend.view(workspace, purpose, &id).await;
-        self.or_discard(&id, opened).await
+        self.view_of(&self.backend, workspace, purpose).await
+    }
+
+    /// The same into a workspace that may live elsewhere.
+    ///
+    /// # Errors
+    /// The backend's own.
+    pub async fn view_of(&self, backend: &Arc<dyn Backend>, workspace: &Workspace, purpose: Purpose) -> Result<View> {
+        let id = self.view_id(backend, &workspace.name)?;
+        let opened = backend.view(workspace, purpose, &id).await;
+        or_discard(&**backend, &id, opened).await
     }
 
     /// The same onto volumes without a container; `None` when there is nothing local to look with.
@@ -140,24 +149,15 @@ impl App {
         volumes: &[String],
         purpose: Purpose,
     ) -> Result<Option<View>> {
-        let id = self.view_id(name.canonical())?;
+        let id = self.view_id(&self.backend, name.canonical())?;
         let opened = self.backend.view_volumes(name, volumes, purpose, &id).await;
-        self.or_discard(&id, opened).await
-    }
-
-    /// A view that did not open may be there all the same, and would keep volumes busy when the command goes on without.
-    async fn or_discard<T>(&self, id: &str, opened: Result<T>) -> Result<T> {
-        if opened.is_err() {
-            // What is still left then is for the undo to say.
-            let _ = tokio::time::timeout(DISCARD_LIMIT, self.backend.discard(id)).await;
-        }
-        opened
+        or_discard(&*self.backend, &id, opened).await
     }
 
     /// The mark of a view that is about to be opened, which is discarded when the command fails.
-    fn view_id(&self, name: &str) -> Result<String> {
+    fn view_id(&self, backend: &Arc<dyn Backend>, name: &str) -> Result<String> {
         let id = host::fresh_id()?;
-        let (backend, mark) = (self.backend.clone(), id.clone());
+        let (backend, mark) = (Arc::clone(backend), id.clone());
         self.undo.register(format!("the container that looked into {name}"), move || async move {
             backend.discard(&mark).await
         });
@@ -195,6 +195,15 @@ fn row(workspace: &Workspace, backend: &str, prefix: &Prefix) -> WorkspaceRow {
         created_at: workspace.created_at.clone(),
         problems: workspace.problems.clone(),
     }
+}
+
+/// A view that did not open may be there all the same, and would keep volumes busy when the command goes on without.
+async fn or_discard<T>(backend: &dyn Backend, id: &str, opened: Result<T>) -> Result<T> {
+    if opened.is_err() {
+        // What is still left then is for the undo to say.
+        let _ = tokio::time::timeout(DISCARD_LIMIT, backend.discard(id)).await;
+    }
+    opened
 }
 
 /// The prefix of full names: `AGENT_WORKSPACE_PREFIX`, then its older name, then the built-in one.

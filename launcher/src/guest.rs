@@ -2,6 +2,7 @@
 
 pub mod clone;
 pub mod codex;
+pub mod copy;
 pub mod finished;
 pub mod git_auth;
 pub mod joined;

@@ -3,6 +3,7 @@
 //! Everything else is given a `Host`, so that rules are tested with values.
 
 pub mod descriptor;
+pub mod own_file;
 pub mod ports;
 pub mod rescue_folder;
 pub mod untar;

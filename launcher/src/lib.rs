@@ -114,6 +114,13 @@ fn dispatch(host: &Host, output: &mut Output, verb: Verb, timeout: Option<Durati
         }
         Verb::Completion(args) => output.finish(Ok(command::completion::run(&args))),
         Verb::Config(verb) => config(host, output, verb),
+        Verb::Copy(args) => {
+            let copy = async |app: &App, request: command::copy::Request| {
+                let source = backend::open(request.source_backend, host, app.prefix.clone())?;
+                command::copy::run(app, source, request).await
+            };
+            engine(host, output, timeout, args.backend(host), args.resolve(host), copy, Output::finish)
+        }
         Verb::Create(args) | Verb::Up(args) if args.plan_only() => {
             let backend = args.backend();
             let request = to_create(host, *args, json);
@@ -279,6 +286,10 @@ fn vm(host: &Host, output: &mut Output, verb: VmVerb, timeout: Option<Duration>)
         VmVerb::Reinit(args) => {
             output.set_command("vm reinit");
             fleet(host, output, timeout, args.resolve(), vm::reinit::run)
+        }
+        VmVerb::SshConfig(args) => {
+            output.set_command("vm ssh-config");
+            fleet(host, output, timeout, Ok(args.resolve()), vm::ssh_config::run)
         }
         VmVerb::Start(target) => {
             output.set_command("vm start");

@@ -2,11 +2,14 @@
 
 pub(crate) mod terminal;
 
-use agent_workspace_contract::Transport;
+use std::future::Future;
+
+use agent_workspace_contract::{ErrorCode, Transport};
 use async_trait::async_trait;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 
 use crate::backend::{HOME, WORK};
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// Who a command runs as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +39,18 @@ impl Default for Places {
 }
 
 impl Places {
+    /// The same the other way round: a path where it really is, as users write it.
+    #[must_use]
+    pub fn usual(&self, path: &str) -> String {
+        for (usual, real) in [(WORK, &self.work), (HOME, &self.home)] {
+            if let Some(rest) = path.strip_prefix(real.as_str()).filter(|rest| rest.is_empty() || rest.starts_with('/'))
+            {
+                return format!("{usual}{rest}");
+            }
+        }
+        path.to_owned()
+    }
+
     /// A path below the work folder or the home, as users write it, where it really is.
     #[must_use]
     pub fn locate(&self, path: &str) -> String {
@@ -120,6 +135,30 @@ pub type Listener<'a> = &'a mut (dyn FnMut(&[u8]) + Send);
 /// Takes in bytes as they come; its error ends what gives them.
 pub type Sink<'a> = &'a mut (dyn FnMut(&[u8]) -> Result<()> + Send);
 
+/// Gives bytes when they are wanted, to their end.
+pub type Reader<'a> = &'a mut (dyn AsyncRead + Send + Unpin);
+
+/// Takes in bytes when it has room for them.
+pub type Writer<'a> = &'a mut (dyn AsyncWrite + Send + Unpin);
+
+/// Feeds a command, and waits for what it gives back. Who has ended reads no more, and a writer would wait for it for
+/// ever. A command that does not read to the end is free not to.
+pub(crate) async fn fed<T>(from: Reader<'_>, mut input: impl AsyncWrite + Unpin, answer: impl Future<Output = T>) -> T {
+    let feed = async {
+        let _ = tokio::io::copy(from, &mut input).await;
+        let _ = input.shutdown().await;
+        drop(input);
+    };
+    let (mut feed, mut answer, mut feeding) = (std::pin::pin!(feed), std::pin::pin!(answer), true);
+    loop {
+        tokio::select! {
+            biased;
+            answer = &mut answer => return answer,
+            () = &mut feed, if feeding => feeding = false,
+        }
+    }
+}
+
 /// The command that gives a file or folder as a tar, under its own name.
 #[must_use]
 pub fn packing(path: &str) -> [String; 7] {
@@ -149,6 +188,13 @@ pub trait Machine: Send + Sync {
     /// `guest_failed` when it is not there, the sink's own, or the connection was lost.
     async fn fetch(&self, path: &str, sink: Sink<'_>) -> Result<()>;
 
+    /// Runs a command that reads all of one stream and writes to another, however long both are, and waits for whoever is
+    /// slower. What it was given to read otherwise is not read, and the output has no stdout.
+    ///
+    /// # Errors
+    /// When it could not be run, the connection was lost, or the writer takes no more; never because the command failed.
+    async fn pipe(&self, command: Command, from: Reader<'_>, to: Writer<'_>) -> Result<Output>;
+
     /// Where the workspace's folders are for its commands.
     fn places(&self) -> Places {
         Places::default()
@@ -163,9 +209,36 @@ pub trait Machine: Send + Sync {
     fn transport(&self, user: &str, workdir: &str) -> Transport;
 }
 
+/// Nobody takes any more what a command writes.
+pub(crate) fn not_taken(error: &std::io::Error) -> Error {
+    Error::new(ErrorCode::GuestFailed, "what a command wrote was not taken")
+        .cause(error.to_string())
+        .hint("see: agent-workspace ls")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn a_command_that_has_ended_is_not_fed_for_ever() {
+        let (input, _unread) = tokio::io::duplex(1);
+        let mut endless = tokio::io::repeat(7);
+        assert_eq!(fed(&mut endless, input, async { "ended" }).await, "ended");
+    }
+
+    #[tokio::test]
+    async fn a_command_is_fed_to_the_end_while_its_answer_is_awaited() {
+        use tokio::io::AsyncReadExt;
+        let much = vec![7; 300_000];
+        let (input, mut read) = tokio::io::duplex(1024);
+        let answer = async {
+            let mut bytes = Vec::new();
+            read.read_to_end(&mut bytes).await.unwrap();
+            bytes
+        };
+        assert_eq!(fed(&mut &much[..], input, answer).await, much);
+    }
 
     #[test]
     fn a_file_or_folder_is_packed_under_its_own_name() {
@@ -186,6 +259,7 @@ mod tests {
             ("/srv", "/srv"),
         ] {
             assert_eq!(places.locate(usual), real);
+            assert_eq!(places.usual(real), usual);
             assert_eq!(Places::default().locate(usual), usual);
         }
     }

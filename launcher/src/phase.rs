@@ -23,6 +23,8 @@ pub enum Phase {
     Prepare,
     /// Cloning the repository.
     Clone,
+    /// Bringing the work of another workspace over.
+    Copy,
     /// Keeping git credentials inside.
     Credentials,
     /// Applying a profile of the secrets.
@@ -44,6 +46,7 @@ impl Phase {
             Self::Start => "start",
             Self::Prepare => "prepare",
             Self::Clone => "clone",
+            Self::Copy => "copy",
             Self::Credentials => "credentials",
             Self::Profile => "profile",
             Self::Tunnel => "tunnel",
@@ -56,7 +59,7 @@ impl Phase {
     /// program which waits for it gets an answer on the same day.
     pub const fn limit(self) -> Duration {
         let minutes = match self {
-            Self::Image | Self::Clone => 60,
+            Self::Image | Self::Clone | Self::Copy => 60,
             Self::Create | Self::Start | Self::Provision => 10,
             Self::Initialize => 30,
             Self::Prepare | Self::Credentials | Self::Profile | Self::Tunnel => 2,

@@ -3,9 +3,11 @@
 //! One connection a command, with everything it does multiplexed on it. What `~/.ssh/config` says holds here as well;
 //! host keys are checked by rules of our own (`known_hosts`), as the library's let revoked ones pass.
 
+pub mod alias;
 mod auth;
 mod connect;
 mod forward;
+pub mod include;
 mod known_hosts;
 mod machine;
 pub(crate) mod quoting;
@@ -76,5 +78,10 @@ impl Client {
             Err(error) => (None, Some(error)),
         };
         Ok(Self { key, key_unknown, ..Self::of(host)? })
+    }
+
+    /// Where `~` is.
+    pub fn home(&self) -> &std::path::Path {
+        &self.home
     }
 }

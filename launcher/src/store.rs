@@ -48,6 +48,11 @@ impl Store {
         host.state_folder().map(Self::at)
     }
 
+    /// The folder.
+    pub fn folder(&self) -> &std::path::Path {
+        &self.folder
+    }
+
     /// The state in a folder.
     pub fn at(folder: impl Into<PathBuf>) -> Self {
         Self { folder: folder.into() }

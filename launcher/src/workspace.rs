@@ -1,6 +1,7 @@
 //! Rules that hold for workspaces on every backend. Pure: values in, values out.
 
 pub mod agent_name;
+pub mod code_workspace;
 pub mod git_ref;
 pub mod image_ref;
 pub mod isolation;

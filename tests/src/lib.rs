@@ -8,6 +8,7 @@ pub mod engine;
 mod launcher;
 pub mod live;
 pub mod place;
+pub mod work;
 pub mod wrappers;
 
 pub use document::{Document, schema_of};

@@ -11,8 +11,11 @@ use std::sync::Arc;
 use agent_workspace_contract::{CreateReport, ErrorCode, Isolation as Walls, TunnelReport, WorkspaceStatus};
 
 pub use self::args::{Args, CloneRequest, IfExists, Request};
-pub(in crate::command) use self::args::{clone_path, default_host, read_repo, resolve_image};
+pub(in crate::command) use self::args::{
+    clone_path, default_host, on_vm, piped_token, read_repo, resolve_image, token,
+};
 pub use self::credentials::SetupGit;
+pub(in crate::command) use self::credentials::keep as keep_credentials;
 use super::tunnel;
 use crate::backend::{RecordedSpec, Spec, WORK, Workspace};
 use crate::command::App;
@@ -58,13 +61,7 @@ pub async fn run(app: &App, request: Request) -> Result<CreateReport> {
             legacy.clone_into(&mut spec.name);
         }
     }
-    let (_, cut) = name::hostname(&spec.name);
-    if cut {
-        app.progress.warn(warning(
-            "hostname_cut",
-            "the name is longer than a hostname may be; the hostname is cut in its middle",
-        ));
-    }
+    warn_of_cut(app, &spec.name);
 
     app.progress.step("create_started", &format!("creating workspace {}", spec.name));
     register_undo(app, &spec, keep_on_failure, Made::Unknown);
@@ -136,6 +133,17 @@ pub async fn run(app: &App, request: Request) -> Result<CreateReport> {
     })
 }
 
+/// Says that the hostname of a workspace is not its whole name.
+pub(in crate::command) fn warn_of_cut(app: &App, name: &str) {
+    let (_, cut) = name::hostname(name);
+    if cut {
+        app.progress.warn(warning(
+            "hostname_cut",
+            "the name is longer than a hostname may be; the hostname is cut in its middle",
+        ));
+    }
+}
+
 /// Checks that secrets may be mounted, before anything is asked.
 fn check_secrets(app: &App, spec: &Spec) -> Result<()> {
     spec.secrets.as_ref().map_or(Ok(()), |secrets| app.backend.check_shared(Path::new(&secrets.dir)))
@@ -143,7 +151,7 @@ fn check_secrets(app: &App, spec: &Spec) -> Result<()> {
 
 /// Whether the workspace is known to be of this call's making.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Made {
+pub(in crate::command) enum Made {
     /// Another call may have its name.
     Unknown,
     /// The engine has said so.
@@ -152,7 +160,7 @@ enum Made {
 
 /// Registers how to take back what a create makes, or, when it is to be kept for a look, how to say what is there. What
 /// was registered before is part of it. Nobody is told to remove by force what may be somebody else's.
-fn register_undo(app: &App, spec: &Spec, keep: bool, made: Made) {
+pub(in crate::command) fn register_undo(app: &App, spec: &Spec, keep: bool, made: Made) {
     app.undo.keep_everything();
     let (backend, id) = (Arc::clone(&app.backend), spec.create_id.clone());
     let what = format!("what was made for workspace {}", spec.name);

@@ -9,6 +9,7 @@ mod log;
 pub mod logs;
 pub mod port_forward;
 pub mod reinit;
+pub mod ssh_config;
 pub mod start;
 pub mod stop;
 

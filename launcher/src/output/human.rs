@@ -5,9 +5,10 @@ mod config;
 mod machines;
 
 use agent_workspace_contract::{
-    CheckStatus, CompletionReport, CreateReport, DescribeReport, DoctorReport, ErrorCode, HelpReport, ImageBuildReport,
-    LeftUnremoved, LifecycleReport, LsReport, ParseRepoReport, Plan, PlanReport, PruneReport, RequiresReport, RmReport,
-    SchemaReport, SupportsReport, Transport, TunnelReport, VersionReport, WorkspaceRow, WorkspaceStatus,
+    CheckStatus, CompletionReport, CopyReport, CreateReport, DescribeReport, DoctorReport, ErrorCode, HelpReport,
+    ImageBuildReport, LeftUnremoved, LifecycleReport, LsReport, ParseRepoReport, Plan, PlanReport, PruneReport,
+    RequiresReport, RmReport, SchemaReport, SupportsReport, Transport, TunnelReport, VersionReport, WorkspaceRow,
+    WorkspaceStatus,
 };
 
 use serde_json::json;
@@ -85,6 +86,24 @@ impl Human for CreateReport {
     fn human(&self, _: Terminal) -> String {
         let tunnel = self.tunnel.as_ref().map(tunnel_lines).unwrap_or_default();
         tunnel + &create_summary(self)
+    }
+}
+
+impl Human for CopyReport {
+    fn human(&self, _: Terminal) -> String {
+        let repo = self.repo.as_deref().map_or_else(|| "(none)".to_owned(), plain);
+        let image = if self.image.is_empty() { String::new() } else { format!("image: {}\n", plain(&self.image)) };
+        format!(
+            "created: {}\nlike: {} ({})\nrepo: {repo}\npath: {}\n{image}isolation: {}\ncopied: {} files, {}\nenter: {}\n",
+            self.workspace,
+            self.source,
+            self.source_backend,
+            plain(&self.path),
+            self.isolation.as_str(),
+            self.files,
+            bytes_in_words(self.bytes),
+            enter_line(&self.transport),
+        )
     }
 }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use agent_workspace_contract::{EnvVar, ErrorCode, HostKey};
+use async_trait::async_trait;
 use russh::client::{self, ChannelOpenHandle, DisconnectReason, Handle, Msg, Session};
 use russh::keys::{Algorithm, PublicKeyOrCertificate};
 use russh::{Channel, ChannelMsg, ChannelReadHalf, ChannelWriteHalf, Disconnect, Preferred};
@@ -17,6 +18,7 @@ use super::known_hosts::Known;
 use super::settings::Settings;
 use super::{Client, RemoteTarget, auth};
 use crate::error::{Error, Result};
+use crate::machine::{Reader, fed};
 
 /// How long a host that answers may take to let us in; an agent may have to ask its owner.
 const LOGIN_LIMIT: Duration = Duration::from_secs(30);
@@ -145,30 +147,17 @@ impl Connection {
     ///
     /// # Errors
     /// `host_unreachable` when the connection is lost, and the listener's own.
-    pub(super) async fn exec(
-        &self,
-        line: &str,
-        stdin: Option<&[u8]>,
-        heard: &mut (dyn FnMut(From, &[u8]) -> Result<()> + Send),
-    ) -> Result<Ended> {
+    pub(super) async fn exec(&self, line: &str, stdin: Reader<'_>, heard: &mut dyn Hear) -> Result<Ended> {
         let mut opened = self.channel().await?;
         opened.write.exec(true, line).await.map_err(|error| lost(&self.settings, &error))?;
-        let mut writer = opened.write.make_writer();
-        let write = async {
-            use tokio::io::AsyncWriteExt;
-            if let Some(stdin) = stdin {
-                // A command that does not read to the end is free not to.
-                let _ = writer.write_all(stdin).await;
-            }
-            let _ = writer.shutdown().await;
-        };
+        let writer = opened.write.make_writer();
         let read = async {
             let (mut ended, mut refused) = (None, false);
             // What is said may come after how it ended.
             while let Some(message) = opened.read.wait().await {
                 match message {
-                    ChannelMsg::Data { data } => heard(From::Stdout, &data)?,
-                    ChannelMsg::ExtendedData { data, ext: 1 } => heard(From::Stderr, &data)?,
+                    ChannelMsg::Data { data } => heard.hear(From::Stdout, &data).await?,
+                    ChannelMsg::ExtendedData { data, ext: 1 } => heard.hear(From::Stderr, &data).await?,
                     ChannelMsg::ExitStatus { exit_status } => ended = Some(Ended::Status(exit_status)),
                     ChannelMsg::ExitSignal { signal_name, .. } => {
                         ended = Some(Ended::Signal(format!("{signal_name:?}")));
@@ -183,15 +172,7 @@ impl Connection {
                 None => Err(unreachable(&self.settings, "the connection was lost before the command ended")),
             }
         };
-        let (mut write, mut read, mut writing) = (std::pin::pin!(write), std::pin::pin!(read), true);
-        loop {
-            // Who has ended reads no more, and a writer would wait for it for ever.
-            tokio::select! {
-                biased;
-                ended = &mut read => return ended,
-                () = &mut write, if writing => writing = false,
-            }
-        }
+        fed(stdin, writer, read).await
     }
 
     /// A channel for one command; waits while too many are open.
@@ -306,6 +287,13 @@ async fn handshake(settings: &Settings, accept_new: bool, way: Option<&Connectio
 /// The kinds of key that a host may prove itself by. The library still takes RSA with SHA-1; `ssh` has not for years.
 fn kinds(usual: &Preferred) -> Vec<Algorithm> {
     usual.key.iter().filter(|kind| **kind != Algorithm::Rsa { hash: None }).cloned().collect()
+}
+
+/// Is told what a command says, as it comes; its error ends that.
+#[async_trait]
+pub(super) trait Hear: Send {
+    /// Takes in what was said.
+    async fn hear(&mut self, from: From, bytes: &[u8]) -> Result<()>;
 }
 
 trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}

@@ -1,16 +1,20 @@
 //! A host reached by SSH, as a machine.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use agent_workspace_contract::{ErrorCode, Quoting, Transport};
 use async_trait::async_trait;
 use russh::ChannelMsg;
+use tokio::io::AsyncWriteExt;
 
-use super::connect::{Connection, Ended, From};
+use super::connect::{Connection, Ended, From, Hear};
 use super::quoting::join;
 use crate::error::{Error, Result};
 use crate::host;
-use crate::machine::{Command, Listener, Machine, Output, Places, Secret, Sink, Who, packing, terminal};
+use crate::machine::{
+    Command, Listener, Machine, Output, Places, Reader, Secret, Sink, Who, Writer, not_taken, packing, terminal,
+};
 
 /// More than any of our scripts says; a command that says more is cut.
 const LONGEST_STDOUT: usize = 1 << 20;
@@ -69,23 +73,13 @@ impl SshMachine {
     }
 
     /// Runs words and gives what they themselves say: what the login shell says before is not theirs.
-    async fn exec(
-        &self,
-        words: &[String],
-        stdin: Option<&[u8]>,
-        heard: &mut (dyn FnMut(From, &[u8]) -> Result<()> + Send),
-    ) -> Result<Ended> {
+    async fn exec(&self, words: &[String], stdin: Reader<'_>, heard: &mut dyn Hear) -> Result<Ended> {
         let mark = format!("agent-workspace-{}", host::fresh_id()?);
         let begin = ["exec", "sh", "-c", BEGIN, &mark].map(str::to_owned);
         let line = join(&[&begin[..], words].concat());
-        let (mut stdout, mut stderr) = (Frame::new(&mark), Frame::new(&mark));
-        let ended = self
-            .connection
-            .exec(&line, stdin, &mut |from, bytes| {
-                let frame = if from == From::Stdout { &mut stdout } else { &mut stderr };
-                frame.feed(bytes, |own| heard(from, own))
-            })
-            .await?;
+        let mut framed = Framed { stdout: Frame::new(&mark), stderr: Frame::new(&mark), heard };
+        let ended = self.connection.exec(&line, stdin, &mut framed).await?;
+        let stdout = framed.stdout;
         if stdout.begun {
             return Ok(ended);
         }
@@ -108,9 +102,9 @@ impl SshMachine {
 impl Machine for SshMachine {
     async fn run(&self, command: Command, listener: Listener<'_>) -> Result<Output> {
         let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
-        let stdin = command.stdin.as_ref().map(Secret::expose);
+        let mut stdin = command.stdin.as_ref().map(Secret::expose).unwrap_or_default();
         let ended = self
-            .exec(&self.words(&command), stdin, &mut |from, bytes| {
+            .exec(&self.words(&command), &mut stdin, &mut |from: From, bytes: &[u8]| {
                 match from {
                     From::Stdout => {
                         let room = LONGEST_STDOUT.saturating_sub(stdout.len()).min(bytes.len());
@@ -147,7 +141,7 @@ impl Machine for SshMachine {
         let (sizes, mut resized) = tokio::sync::mpsc::channel(4);
         let mut writer = opened.write.make_writer();
         let pump = async {
-            use tokio::io::{AsyncReadExt, AsyncWriteExt};
+            use tokio::io::AsyncReadExt;
             let (mut from, mut to) = tokio::io::split(theirs);
             let (mut ended, mut typing, mut bytes) = (None, true, vec![0; 4096]);
             loop {
@@ -194,7 +188,7 @@ impl Machine for SshMachine {
         let words: Vec<String> = self.enter.iter().cloned().chain(packing(path)).collect();
         let mut stderr = Vec::new();
         let ended = self
-            .exec(&words, None, &mut |from, bytes| match from {
+            .exec(&words, &mut tokio::io::empty(), &mut |from: From, bytes: &[u8]| match from {
                 From::Stdout => sink(bytes),
                 From::Stderr => {
                     stderr.extend_from_slice(bytes);
@@ -213,6 +207,13 @@ impl Machine for SshMachine {
 
     fn places(&self) -> Places {
         self.places.clone().unwrap_or_default()
+    }
+
+    async fn pipe(&self, command: Command, from: Reader<'_>, to: Writer<'_>) -> Result<Output> {
+        let mut heard = Piped { to, stderr: Vec::new() };
+        let ended = self.exec(&self.words(&command), from, &mut heard).await?;
+        let stderr = String::from_utf8_lossy(&heard.stderr).into_owned();
+        Ok(Output { status: status(&ended), stdout: String::new(), stderr })
     }
 
     fn transport(&self, user: &str, workdir: &str) -> Transport {
@@ -237,6 +238,50 @@ pub(crate) fn transport(target: &super::RemoteTarget, admin: &str, user: &str, w
         user: user.to_owned(),
         workdir: workdir.to_owned(),
         quoting: Quoting::Shell,
+    }
+}
+
+#[async_trait]
+impl<F: FnMut(From, &[u8]) -> Result<()> + Send> Hear for F {
+    async fn hear(&mut self, from: From, bytes: &[u8]) -> Result<()> {
+        self(from, bytes)
+    }
+}
+
+/// Hears a command's own words out of what comes.
+struct Framed<'a> {
+    stdout: Frame,
+    stderr: Frame,
+    heard: &'a mut dyn Hear,
+}
+
+#[async_trait]
+impl Hear for Framed<'_> {
+    async fn hear(&mut self, from: From, bytes: &[u8]) -> Result<()> {
+        let frame = if from == From::Stdout { &mut self.stdout } else { &mut self.stderr };
+        match frame.feed(bytes) {
+            own if own.is_empty() => Ok(()),
+            own => self.heard.hear(from, &own).await,
+        }
+    }
+}
+
+/// Hands on what a command writes, and keeps the end of what it complains of.
+struct Piped<'a> {
+    to: Writer<'a>,
+    stderr: Vec<u8>,
+}
+
+#[async_trait]
+impl Hear for Piped<'_> {
+    async fn hear(&mut self, from: From, bytes: &[u8]) -> Result<()> {
+        if from == From::Stdout {
+            return self.to.write_all(bytes).await.map_err(|error| not_taken(&error));
+        }
+        self.stderr.extend_from_slice(bytes);
+        let excess = self.stderr.len().saturating_sub(LONGEST_STDERR);
+        self.stderr.drain(..excess);
+        Ok(())
     }
 }
 
@@ -276,9 +321,10 @@ impl Frame {
         Self { mark: format!("\n{mark}\n").into_bytes(), noise: Vec::new(), begun: false }
     }
 
-    fn feed(&mut self, bytes: &[u8], mut own: impl FnMut(&[u8]) -> Result<()>) -> Result<()> {
+    /// What of these bytes is the command's own.
+    fn feed<'a>(&mut self, bytes: &'a [u8]) -> Cow<'a, [u8]> {
         if self.begun {
-            return own(bytes);
+            return Cow::Borrowed(bytes);
         }
         self.noise.extend_from_slice(bytes);
         let found = self.noise.windows(self.mark.len()).position(|window| window == self.mark);
@@ -286,11 +332,11 @@ impl Frame {
             self.begun = true;
             let rest = self.noise.split_off(at + self.mark.len());
             self.noise.clear();
-            return if rest.is_empty() { Ok(()) } else { own(&rest) };
+            return Cow::Owned(rest);
         }
         let excess = self.noise.len().saturating_sub(LONGEST_NOISE);
         self.noise.drain(..excess);
-        Ok(())
+        Cow::Borrowed(&[])
     }
 }
 
@@ -305,12 +351,7 @@ mod tests {
         for cut in 0..said.len() {
             let (mut frame, mut own) = (Frame::new("MARK"), Vec::new());
             for piece in [&said[..cut], &said[cut..]] {
-                frame
-                    .feed(piece, |bytes| {
-                        own.extend_from_slice(bytes);
-                        Ok(())
-                    })
-                    .unwrap();
+                own.extend_from_slice(&frame.feed(piece));
             }
             assert_eq!(own, b"own\nMARK\nwords");
         }

@@ -66,7 +66,17 @@ impl Settings {
     /// `invalid_environment` when `ssh` cannot read its configuration or we cannot, `invalid_host` for a jump host that
     /// is none.
     pub(super) async fn of(client: &Client, target: &RemoteTarget) -> Result<Self> {
-        let Some(program) = &client.program else { return Ok(Self::without_ssh(client, target).with_key(client)) };
+        match &client.program {
+            Some(program) => Ok(Self::read(client, target, &Self::ask(program, target).await?)?.with_key(client)),
+            None => Ok(Self::without_ssh(client, target).with_key(client)),
+        }
+    }
+
+    /// What `ssh -G` says of a host.
+    ///
+    /// # Errors
+    /// `invalid_environment` when it cannot read its configuration.
+    pub(super) async fn ask(program: &Path, target: &RemoteTarget) -> Result<String> {
         let mut command = tokio::process::Command::new(program);
         command.arg("-G").args(target.words()).stdin(Stdio::null()).kill_on_drop(true);
         // `Match exec` runs what somebody's configuration says.
@@ -83,7 +93,7 @@ impl Settings {
         if !output.status.success() {
             return Err(failed(String::from_utf8_lossy(&output.stderr).trim().to_owned()));
         }
-        Ok(Self::read(client, target, &String::from_utf8_lossy(&output.stdout))?.with_key(client))
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
     }
 
     /// The same with the key that VMs are tried with too, after those that SSH is configured with.
@@ -188,7 +198,7 @@ impl Settings {
     }
 }
 
-fn lines(text: &str) -> impl Iterator<Item = (&str, &str)> {
+pub(super) fn lines(text: &str) -> impl Iterator<Item = (&str, &str)> {
     text.lines().filter_map(|line| line.split_once(' ')).map(|(name, value)| (name, value.trim()))
 }
 

@@ -10,6 +10,7 @@ mod parse_repo;
 mod release;
 mod schema;
 mod security;
+mod ssh_config;
 mod usage;
 
 use agent_workspace_tests::{Document, Launcher};

@@ -2,6 +2,7 @@
 
 mod canary;
 mod clone;
+mod copy;
 mod credentials;
 mod doctor;
 mod faults;

@@ -169,6 +169,12 @@ fn provoked(code: ErrorCode) -> Option<Ran> {
         ErrorCode::SpecConflict => {
             on(|engine| engine.has(Container::workspace("a").label("agent-kit.repo", "o/other")), &CREATE)
         }
+        ErrorCode::SshConfigFailed => {
+            let home = tempfile::tempdir().expect("a folder");
+            std::fs::create_dir_all(home.path().join(".ssh/config.d/agent-workspace.conf")).expect("a folder");
+            let launcher = Launcher::new(["vm", "ssh-config", "--install"]).env("HOME", home.path());
+            launcher.env("AGENT_WORKSPACE_STATE_DIR", home.path().join("state")).json().run()
+        }
         ErrorCode::StateFailed => {
             let broken = |folder: &Path| std::fs::write(folder.join("state.db"), "x".repeat(4096)).expect("a file");
             remembering(broken, &["vm", "list"])

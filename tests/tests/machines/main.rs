@@ -2,6 +2,7 @@
 //! `./dev test`.
 
 mod agents;
+mod copy;
 mod forward;
 mod hosts;
 mod migrations;

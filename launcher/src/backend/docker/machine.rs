@@ -1,20 +1,21 @@
 //! The inside of a container, as a machine: commands are the engine's execs.
 
+use std::pin::Pin;
 use std::time::Duration;
 
 use agent_workspace_contract::{ErrorCode, Quoting, Transport, WorkspaceStatus};
 use async_trait::async_trait;
 use bollard::container::LogOutput;
 use bollard::exec::{CreateExecOptions, StartExecOptions, StartExecResults};
-use futures_util::StreamExt;
+use futures_util::{Stream, StreamExt};
 use http_body_util::BodyExt;
 use hyper_util::rt::TokioIo;
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncWrite, AsyncWriteExt};
 
 use super::container::Inspected;
 use super::engine::Engine;
 use crate::error::{Error, Result};
-use crate::machine::{Command, Listener, Machine, Output, Secret, Sink, Who, terminal};
+use crate::machine::{Command, Listener, Machine, Output, Reader, Secret, Sink, Who, Writer, fed, not_taken, terminal};
 
 /// More than any of our scripts says; a command that says more is cut.
 const LONGEST_STDOUT: usize = 1 << 20;
@@ -27,6 +28,11 @@ const KILLED: i64 = 137;
 const STATUS_TRIES: u32 = 50;
 /// How often the container of a killed command is looked at: it may be the next to go.
 const KILLED_TRIES: u32 = 10;
+
+/// What an exec says.
+type Heard = Pin<Box<dyn Stream<Item = std::result::Result<LogOutput, bollard::errors::Error>> + Send>>;
+/// What it reads.
+type Fed = Pin<Box<dyn AsyncWrite + Send>>;
 
 /// One container.
 pub(super) struct DockerMachine {
@@ -53,6 +59,23 @@ impl DockerMachine {
         };
         match self.engine.docker.create_exec(&self.id, options).await {
             Ok(created) => Ok(created.id),
+            Err(bollard::errors::Error::DockerResponseServerError { status_code, message })
+                if is_gone(status_code, &message) =>
+            {
+                Err(self.vanished(&message))
+            }
+            Err(error) => Err(self.engine.explain(error, &self.doing())),
+        }
+    }
+
+    /// Starts an exec without a terminal, and gives its streams.
+    async fn start_exec(&self, exec: &str) -> Result<(Heard, Fed)> {
+        let options = StartExecOptions { detach: false, tty: false, output_capacity: Some(64 << 10) };
+        match self.engine.docker.start_exec(exec, Some(options)).await {
+            Ok(StartExecResults::Attached { output, input }) => Ok((output, input)),
+            Ok(StartExecResults::Detached) => {
+                Err(Error::new(ErrorCode::Internal, "an attached exec came back detached"))
+            }
             Err(bollard::errors::Error::DockerResponseServerError { status_code, message })
                 if is_gone(status_code, &message) =>
             {
@@ -132,19 +155,7 @@ fn is_gone(status: u16, message: &str) -> bool {
 impl Machine for DockerMachine {
     async fn run(&self, command: Command, listener: Listener<'_>) -> Result<Output> {
         let exec = self.create_exec(&command, false).await?;
-        let options = StartExecOptions { detach: false, tty: false, output_capacity: Some(64 << 10) };
-        let (mut output, mut input) = match self.engine.docker.start_exec(&exec, Some(options)).await {
-            Ok(StartExecResults::Attached { output, input }) => (output, input),
-            Ok(StartExecResults::Detached) => {
-                return Err(Error::new(ErrorCode::Internal, "an attached exec came back detached"));
-            }
-            Err(bollard::errors::Error::DockerResponseServerError { status_code, message })
-                if is_gone(status_code, &message) =>
-            {
-                return Err(self.vanished(&message));
-            }
-            Err(error) => return Err(self.engine.explain(error, &self.doing())),
-        };
+        let (mut output, mut input) = self.start_exec(&exec).await?;
         let write = async {
             if let Some(stdin) = command.stdin.as_ref().map(Secret::expose) {
                 // A command that does not read to the end is free not to.
@@ -213,6 +224,37 @@ impl Machine for DockerMachine {
             }
         }
         Ok(())
+    }
+
+    async fn pipe(&self, command: Command, from: Reader<'_>, to: Writer<'_>) -> Result<Output> {
+        // Its stdin is open, whatever is given.
+        let exec = self.create_exec(&command.reading(Some(Secret::new(Vec::new()))), false).await?;
+        let (mut output, input) = self.start_exec(&exec).await?;
+        let read = async {
+            let (mut stderr, mut framed) = (Vec::new(), true);
+            while let Some(item) = output.next().await {
+                match item.map_err(|error| self.engine.explain(error, &self.doing()))? {
+                    LogOutput::StdOut { message } => {
+                        to.write_all(&message).await.map_err(|error| not_taken(&error))?;
+                    }
+                    LogOutput::StdErr { message } => {
+                        stderr.extend_from_slice(&message);
+                        let excess = stderr.len().saturating_sub(LONGEST_STDERR);
+                        stderr.drain(..excess);
+                    }
+                    LogOutput::Console { .. } => framed = false,
+                    LogOutput::StdIn { .. } => {}
+                }
+            }
+            Ok::<_, Error>((stderr, framed))
+        };
+        let (stderr, framed) = fed(from, input, read).await?;
+        let status = self.status(&exec).await?;
+        if status == 0 && !framed {
+            return Err(self.engine.lost(&self.doing(), "its streams ended in the middle of a frame"));
+        }
+        let stderr = String::from_utf8_lossy(&stderr).into_owned();
+        Ok(Output { status, stdout: String::new(), stderr })
     }
 
     fn transport(&self, user: &str, workdir: &str) -> Transport {

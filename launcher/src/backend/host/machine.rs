@@ -11,7 +11,9 @@ use super::folder::Folder;
 use super::holder::Holder;
 use super::walls::PATH;
 use crate::error::{Error, Result};
-use crate::machine::{Command, Listener, Machine, Output, Places, Secret, Sink, packing};
+use crate::machine::{
+    Command, Listener, Machine, Output, Places, Reader, Secret, Sink, Writer, fed, not_taken, packing,
+};
 
 /// More than any of our scripts says; a command that says more is cut.
 const LONGEST_STDOUT: usize = 1 << 20;
@@ -72,6 +74,13 @@ impl Machine for HostMachine {
         fetched(path, run(words, None, sink, &mut |_| {}, false).await?)
     }
 
+    async fn pipe(&self, command: Command, from: Reader<'_>, to: Writer<'_>) -> Result<Output> {
+        let words = self.enter("exec", &self.places.work).into_iter().chain(command.argv).collect();
+        let output = pipe(words, from, to).await?;
+        self.explained(output.status)?;
+        Ok(output)
+    }
+
     fn places(&self) -> Places {
         self.places.clone()
     }
@@ -108,6 +117,10 @@ impl Machine for ViewMachine {
     async fn fetch(&self, path: &str, sink: Sink<'_>) -> Result<()> {
         let words = self.wall.iter().cloned().chain(packing(path)).collect();
         fetched(path, run(words, None, sink, &mut |_| {}, false).await?)
+    }
+
+    async fn pipe(&self, command: Command, from: Reader<'_>, to: Writer<'_>) -> Result<Output> {
+        pipe(self.wall.iter().cloned().chain(command.argv).collect(), from, to).await
     }
 
     fn places(&self) -> Places {
@@ -217,6 +230,38 @@ async fn run(
     })
 }
 
+/// Runs words to their end between two streams.
+async fn pipe(words: Vec<String>, from: Reader<'_>, to: Writer<'_>) -> Result<Output> {
+    let mut command = process(words)?;
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().map_err(cannot_run)?;
+    let (input, out, err) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
+    let input = input.ok_or_else(|| Error::new(ErrorCode::Internal, "a command has no pipe to read from"))?;
+    let mut stderr = Vec::new();
+    let mut on_err = |bytes: &[u8]| {
+        stderr.extend_from_slice(bytes);
+        let excess = stderr.len().saturating_sub(LONGEST_STDERR);
+        stderr.drain(..excess);
+        Ok(())
+    };
+    let written = async {
+        let Some(mut out) = out else { return Ok(()) };
+        let mut bytes = vec![0; 64 << 10];
+        loop {
+            match out.read(&mut bytes).await.map_err(cannot_run)? {
+                0 => return Ok(()),
+                count => to.write_all(&bytes[..count]).await.map_err(|error| not_taken(&error))?,
+            }
+        }
+    };
+    let answer = async {
+        tokio::try_join!(written, read(err, &mut on_err))?;
+        child.wait().await.map_err(cannot_run)
+    };
+    let status = fed(from, input, answer).await?;
+    Ok(Output { status: number(status), stdout: String::new(), stderr: String::from_utf8_lossy(&stderr).into_owned() })
+}
+
 /// Gives what comes out of a pipe in pieces, to its end.
 async fn read(pipe: Option<impl AsyncRead + Unpin>, take: Sink<'_>) -> Result<()> {
     let Some(mut pipe) = pipe else { return Ok(()) };
@@ -252,6 +297,26 @@ mod tests {
         let output = said("echo said; sleep 30 & exit 0", None).await;
         assert_eq!((output.status, output.stdout.as_str()), (0, "said\n"));
         assert!(since.elapsed() < Duration::from_secs(20));
+    }
+
+    #[tokio::test]
+    async fn a_command_between_two_streams_waits_for_the_slower_and_loses_nothing() {
+        let words = ["sh", "-c", "cat; echo err >&2; exit 3"].map(str::to_owned).to_vec();
+        let much = vec![7; 3_000_000];
+        let (mut to, mut taken) = tokio::io::duplex(1000);
+        let mut bytes = Vec::new();
+        let slow = async {
+            // Longer than what a command has left is listened to after it.
+            tokio::time::sleep(LINGER + Duration::from_millis(200)).await;
+            taken.read_to_end(&mut bytes).await.unwrap();
+        };
+        let piped = async {
+            let output = pipe(words, &mut &much[..], &mut to).await.unwrap();
+            drop(to);
+            output
+        };
+        let (output, ()) = tokio::join!(piped, slow);
+        assert_eq!((output.status, output.stderr.as_str(), bytes == much), (3, "err\n", true));
     }
 
     #[tokio::test]

@@ -7,7 +7,7 @@ use agent_workspace_contract::{ErrorCode, VmPhase};
 
 use crate::error::{Error, Result};
 use crate::guest::{cut_off_host, failed, said_all};
-use crate::machine::{Command, Listener, Machine, Output, Secret, Sink, Who};
+use crate::machine::{Command, Listener, Machine, Output, Reader, Secret, Sink, Who, Writer};
 use crate::ssh::{self, Connection, RemoteTarget, SshMachine};
 use crate::store::VmRecord;
 
@@ -113,6 +113,18 @@ impl Link {
     ) -> Result<()> {
         let login = self.connection().await?.user().to_owned();
         self.over(async |machine| machine.entering(enter(&login)).fetch(path, sink).await).await
+    }
+
+    /// Runs a command of that user's between two streams.
+    pub(super) async fn pipe(
+        &self,
+        command: Command,
+        enter: impl FnOnce(&str) -> Vec<String>,
+        from: Reader<'_>,
+        to: Writer<'_>,
+    ) -> Result<Output> {
+        let login = self.connection().await?.user().to_owned();
+        self.over(async |machine| machine.entering(enter(&login)).pipe(command, from, to).await).await
     }
 
     /// Runs a script of ours as root, and returns what it said with its status.

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 
 use super::link::Link;
 use crate::error::{Error, Result};
-use crate::machine::{Command, Listener, Machine, Output, Places, Sink};
+use crate::machine::{Command, Listener, Machine, Output, Places, Reader, Sink, Writer};
 use crate::ssh::join;
 
 /// Reads the environment from its file, which no argument and no other user shows, and becomes the command.
@@ -55,6 +55,10 @@ impl Machine for VmMachine {
 
     async fn fetch(&self, path: &str, sink: Sink<'_>) -> Result<()> {
         self.link.fetch(path, |login| self.enter(login, &self.user, &self.places.work), sink).await
+    }
+
+    async fn pipe(&self, command: Command, from: Reader<'_>, to: Writer<'_>) -> Result<Output> {
+        self.link.pipe(command, |login| self.enter(login, &self.user, &self.places.work), from, to).await
     }
 
     fn places(&self) -> Places {
@@ -105,6 +109,10 @@ impl Machine for Nowhere {
         self.link.fetch(path, |login| become_user(login, "nobody"), sink).await
     }
 
+    async fn pipe(&self, command: Command, from: Reader<'_>, to: Writer<'_>) -> Result<Output> {
+        self.link.pipe(command, |login| become_user(login, "nobody"), from, to).await
+    }
+
     fn places(&self) -> Places {
         self.places.clone()
     }
@@ -131,6 +139,10 @@ impl Machine for Lost {
     }
 
     async fn fetch(&self, _: &str, _: Sink<'_>) -> Result<()> {
+        Err(self.error.clone())
+    }
+
+    async fn pipe(&self, _: Command, _: Reader<'_>, _: Writer<'_>) -> Result<Output> {
         Err(self.error.clone())
     }
 

@@ -434,7 +434,7 @@ fn refuse_for_containers<const N: usize>(flags: [(bool, &str); N], chosen: &str)
 }
 
 /// The backend of a workspace that is to be on a VM.
-fn on_vm(typed: Option<&str>) -> Result<&'static str> {
+pub(in crate::command) fn on_vm(typed: Option<&str>) -> Result<&'static str> {
     match typed {
         None | Some(backend::VM) => Ok(backend::VM),
         Some(other) => Err(usage(format!("--vm and --backend {other} contradict each other"))

@@ -46,7 +46,12 @@ impl SetupGit {
 ///
 /// # Errors
 /// What the guest says.
-pub(super) async fn keep(app: &App, workspace: &Workspace, new: bool, request: Option<SetupGit>) -> Result<()> {
+pub(in crate::command) async fn keep(
+    app: &App,
+    workspace: &Workspace,
+    new: bool,
+    request: Option<SetupGit>,
+) -> Result<()> {
     let Some(SetupGit { host, token, token_elsewhere }) = request else { return Ok(()) };
     if token_elsewhere {
         app.progress.warn(warning(

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use agent_workspace_contract::{ErrorCode, HostKey, VmCreateReport, VmPhase, VmStep};
 
 use super::log::Log;
-use super::{Fleet, HostKeys, Template, free, initialize, not_found, remembered, transport};
+use super::{Fleet, HostKeys, Template, free, initialize, not_found, remembered, ssh_config, transport};
 use crate::config::VmTemplate;
 use crate::error::{Error, Result, usage};
 use crate::guest::vm;
@@ -123,6 +123,7 @@ pub async fn run(fleet: &Fleet, request: Request) -> Result<VmCreateReport> {
     let record = records.vm(name.as_str())?.ok_or_else(|| not_found(&name))?;
     drop(records);
     if is_ready(&record) {
+        ssh_config::keep(fleet).await;
         return report(fleet, record, false, Vec::new(), None);
     }
     let log = Log::new()?;
@@ -133,6 +134,7 @@ pub async fn run(fleet: &Fleet, request: Request) -> Result<VmCreateReport> {
         provision(fleet, &*platform, &new, created, accept_new, &log).await?
     };
     let machine = SshMachine::new(Arc::clone(&connection));
+    ssh_config::keep(fleet).await;
     let steps = initialize::run(fleet, name.as_str(), &by, &machine, &log).await?;
     connection.close().await;
     let record = fleet.find(&name)?;

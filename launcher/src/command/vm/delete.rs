@@ -2,7 +2,7 @@
 
 use agent_workspace_contract::{ErrorCode, VmDeleteReport};
 
-use super::{Fleet, Target, not_found};
+use super::{Fleet, Target, not_found, ssh_config};
 use crate::error::{Error, Result};
 use crate::platform;
 use crate::workspace::MachineName;
@@ -78,6 +78,8 @@ pub async fn run(fleet: &Fleet, request: Request) -> Result<VmDeleteReport> {
     let mut records = fleet.store.write()?;
     records.forget_what_is_on(&vm)?;
     let changed = records.forget_vm(&vm)?;
+    drop(records);
+    ssh_config::keep(fleet).await;
     Ok(VmDeleteReport { vm, changed, machine_deleted, forgotten_workspaces, forgotten_agents })
 }
 

@@ -3,7 +3,7 @@
 use agent_workspace_contract::{
     VmCreateReport, VmDeleteReport, VmDescribeReport, VmForward, VmHostAddReport, VmHostListReport, VmHostRemoveReport,
     VmHostRow, VmLifecycleReport, VmListReport, VmLive, VmLog, VmLogsReport, VmPhase, VmPortForwardReport,
-    VmReinitReport, VmRow, VmStatus, VmStep,
+    VmReinitReport, VmRow, VmSshConfigReport, VmStatus, VmStep,
 };
 
 use super::{Human, Terminal, enter_line, plain, table};
@@ -156,6 +156,17 @@ fn live_lines(live: &VmLive) -> String {
         hours / 24,
         hours % 24,
     )
+}
+
+impl Human for VmSshConfigReport {
+    fn human(&self, _: Terminal) -> String {
+        match (self.changed, self.installed) {
+            (true, true) => format!("installed: {}\nread by: {}\n", plain(&self.file), plain(&self.config)),
+            (true, false) => format!("removed: {}\n", plain(&self.file)),
+            // The text of a configuration, to be put where one likes.
+            (false, _) => self.text.clone(),
+        }
+    }
 }
 
 impl Human for VmLogsReport {

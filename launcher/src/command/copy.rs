@@ -1,0 +1,239 @@
+//! `copy`: makes a workspace like another one, with all of its work, on any backend.
+
+mod like;
+
+use std::sync::Arc;
+
+use agent_workspace_contract::{CopyReport, EnvVar, ErrorCode, WorkspaceStatus};
+
+use self::like::{Like, like};
+use super::create::{self, Made, SetupGit};
+use crate::backend::{self, Backend, Purpose, WORK, Workspace, in_the_words_of};
+use crate::command::{App, not_found, prefix};
+use crate::error::{Error, Result, usage};
+use crate::guest::{copy, finished};
+use crate::host::{self, Host};
+use crate::machine::Secret;
+use crate::output::warning;
+use crate::phase::Phase;
+use crate::workspace::{ImageRef, MachineName, WorkspaceName};
+
+/// Flags of `copy`.
+#[derive(clap::Args, Debug)]
+pub struct Args {
+    /// Name of the workspace to copy, as given to create or as listed
+    #[arg(value_name = "NAME")]
+    source: String,
+    /// Name of the new workspace
+    #[arg(long, value_name = "NAME")]
+    name: Option<String>,
+    /// Where the new workspace lives: docker, host or vm; by default where its source does
+    #[arg(long, value_name = "BACKEND")]
+    backend: Option<String>,
+    /// The VM it is to be on; says --backend vm too
+    #[arg(long, value_name = "VM")]
+    vm: Option<String>,
+    /// Where its source lives: docker, host or vm
+    #[arg(long, value_name = "BACKEND")]
+    source_backend: Option<String>,
+    /// Keep the token in the new workspace, for git on the repository's host
+    #[arg(long, help_heading = "Credentials")]
+    setup_git: bool,
+    /// Read the token from stdin, and not from GH_TOKEN or GITHUB_TOKEN
+    #[arg(long, help_heading = "Credentials")]
+    token_stdin: bool,
+}
+
+/// A copy that is valid as far as it can be known without asking anybody.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Request {
+    /// The names that its source may have.
+    pub source: WorkspaceName,
+    /// Where that lives.
+    pub source_backend: &'static str,
+    /// That, where it was typed.
+    pub typed: Option<String>,
+    /// What the new workspace is to be called.
+    pub name: WorkspaceName,
+    /// The VM that it is to be on, where one was named.
+    pub vm: Option<String>,
+    /// The image of a container whose source is none.
+    pub image: Option<ImageRef>,
+    /// The token that is kept in the new workspace, and the host of repositories that do not name theirs.
+    pub setup_git: Option<(Secret, String)>,
+}
+
+impl Args {
+    /// The backend of the new workspace, where anything says it: the flag, the environment, where its source is.
+    pub fn backend(&self, host: &Host) -> Option<String> {
+        let is_set = || host.var(EnvVar::Backend).is_ok_and(|set| set.is_some());
+        let on_vm = || self.vm.as_ref().map(|_| backend::VM.to_owned());
+        let beside_it = || self.source(host).ok().map(|(_, backend)| backend.to_owned());
+        self.backend.clone().or_else(on_vm).or_else(|| if is_set() { None } else { beside_it() })
+    }
+
+    /// The source, and the backend that it is on.
+    fn source(&self, host: &Host) -> Result<(WorkspaceName, &'static str)> {
+        let name = WorkspaceName::parse(&self.source, &prefix(host)?)?;
+        let backend = backend::locate(self.source_backend.as_deref(), host, &name)?.backend;
+        Ok((name, backend))
+    }
+
+    /// Checks everything that nobody has to be asked for.
+    ///
+    /// # Errors
+    /// `invalid_name`, `input_required`, `usage`, `unsupported`, `git_auth_missing`, `invalid_environment`.
+    pub fn resolve(self, host: &Host) -> Result<Request> {
+        let chosen = self.backend(host);
+        backend::choose(chosen.as_deref(), host)?;
+        let (source, from) = self.source(host)?;
+        let Self { source: _, name, backend, vm, source_backend, setup_git, token_stdin } = self;
+        let vm = vm.map(|vm| MachineName::parse(&vm)).transpose()?;
+        if vm.is_some() {
+            create::on_vm(backend.as_deref())?;
+        }
+        let name = name.ok_or_else(|| {
+            Error::new(ErrorCode::InputRequired, "copy needs a name for the new workspace")
+                .hint("agent-workspace copy NAME --name NEW")
+                .detail("flag", "--name")
+        })?;
+        let name = WorkspaceName::parse(&name, &prefix(host)?)?;
+        backend::check_free(chosen.as_deref(), host, &name)?;
+        let setup_git = match (setup_git, token_stdin) {
+            (true, from_stdin) => {
+                let default_host = create::default_host(None, host)?.as_str().to_owned();
+                let token = if from_stdin { Some(create::piped_token(host, "copy NAME --name NEW --setup-git")?) } else { create::token(host)? };
+                let SetupGit { token, .. } = SetupGit::new(&default_host, token, false)?;
+                Some((token, default_host))
+            }
+            (false, true) => {
+                return Err(
+                    usage("--token-stdin is for --setup-git").hint("add --setup-git, or leave --token-stdin out")
+                );
+            }
+            (false, false) => None,
+        };
+        Ok(Request {
+            source,
+            source_backend: from,
+            typed: source_backend,
+            name,
+            vm: vm.map(|vm| vm.as_str().to_owned()),
+            image: create::resolve_image(None, host)?,
+            setup_git,
+        })
+    }
+}
+
+/// Makes the new workspace, brings the work over, and proves that it came.
+///
+/// # Errors
+/// What either backend and the guest say; `workspace_not_found`, `wrong_state` for a source that is not finished,
+/// `workspace_exists`.
+pub async fn run(app: &App, from: Arc<dyn Backend>, request: Request) -> Result<CopyReport> {
+    let Request { source, source_backend, typed, name, vm, image, setup_git } = request;
+    let of_source = |error: Error| error.with_hint(|hint| in_the_words_of(typed.as_deref(), hint));
+    let source = app.phases.run(Phase::Create, find(&*from, &source)).await.map_err(of_source)?;
+    app.phases.run(Phase::Create, check_free(app, &name)).await?;
+
+    let Like { mut spec, not_copied } = like(&source, source_backend, app.backend.name(), &name, image)?;
+    spec.create_id = host::fresh_id()?;
+    spec.vm = vm;
+    for what in not_copied {
+        app.progress.warn(warning("not_copied", what));
+    }
+    create::warn_of_cut(app, &spec.name);
+    app.progress.step("create_started", &format!("creating workspace {}", spec.name));
+    create::register_undo(app, &spec, false, Made::Unknown);
+    let created = app.backend.create(&spec, &app.progress, &app.phases).await?;
+    if !created.new {
+        // It is another call's, and so is what carries that call's mark.
+        app.undo.keep_everything();
+        return Err(exists(&created.workspace.name));
+    }
+    let workspace = created.workspace;
+    create::register_undo(app, &spec, false, Made::ByUs);
+
+    app.progress.step("copy_started", &format!("copying the work of {}", source.name));
+    let machine = app.backend.machine(&workspace);
+    let copied = app.phases.run(Phase::Copy, async {
+        if source.status == WorkspaceStatus::Running {
+            return copy::run(&*from.machine(&source), &*machine).await;
+        }
+        let view = app.view_of(&from, &source, Purpose::Rescue).await?;
+        let copied = copy::run(&*view.machine, &*machine).await?;
+        view.close().await?;
+        Ok(copied)
+    });
+    let copied = copied.await.map_err(|error| error.detail("source", source.name.clone()))?;
+    if copied.changed {
+        app.progress.warn(warning(
+            "changed_while_copied",
+            format!("files of {} changed while they were copied, and the copy may have them half", source.name),
+        ));
+    }
+    let git = setup_git.map(|(token, default_host)| {
+        let host = spec.repo_host.clone().unwrap_or_else(|| default_host.clone());
+        let token_elsewhere = host != default_host && host != "github.com";
+        SetupGit { host, token, token_elsewhere }
+    });
+    create::keep_credentials(app, &workspace, true, git).await?;
+    app.phases.run(Phase::Copy, finished::set(&*machine, &spec.create_id)).await?;
+
+    // From here on it is the user's, who only has to hear of it.
+    app.undo.keep_workspace(&workspace.name);
+    let (backend, id) = (Arc::clone(&app.backend), spec.create_id.clone());
+    app.undo.when_undelivered(move || async move { backend.discard(&id).await });
+    Ok(CopyReport {
+        transport: app.transport(&workspace),
+        path: workspace.places.locate(workspace.path.as_deref().unwrap_or(WORK)),
+        source: source.name,
+        source_backend: source_backend.to_owned(),
+        backend: app.backend.name().to_owned(),
+        created: true,
+        repo: workspace.repo,
+        image: workspace.image.unwrap_or_else(|| app.backend.image(&spec)),
+        isolation: workspace.isolation,
+        status: workspace.status,
+        files: copied.files,
+        bytes: copied.bytes,
+        timings_ms: app.phases.timings_ms(),
+        workspace: workspace.name,
+    })
+}
+
+/// The source, when it is one that can be copied.
+async fn find(from: &dyn Backend, name: &WorkspaceName) -> Result<Workspace> {
+    let source = from.find(name).await?.ok_or_else(|| not_found(name))?;
+    if matches!(source.status, WorkspaceStatus::Creating | WorkspaceStatus::Unknown) {
+        let status = source.status.as_str();
+        return Err(Error::new(ErrorCode::WrongState, format!("workspace {} is {status}", source.name))
+            .detail("workspace", source.name.clone())
+            .hint(format!("agent-workspace start {}", source.name)));
+    }
+    Ok(source)
+}
+
+/// Checks that nothing is there by the new workspace's name, nor what one of that name has left.
+async fn check_free(app: &App, name: &WorkspaceName) -> Result<()> {
+    if let Some(there) = app.backend.find(name).await? {
+        return Err(exists(&there.name));
+    }
+    if let Some(left) = app.backend.leftovers(name).await?.into_iter().next() {
+        let canonical = name.canonical();
+        return Err(Error::new(
+            ErrorCode::WorkspaceExists,
+            format!("a workspace {canonical} that was removed has left its files"),
+        )
+        .cause(format!("{left} is still there"))
+        .detail("workspace", canonical)
+        .hint(format!("choose another --name, or remove them: agent-workspace rm {canonical}")));
+    }
+    Ok(())
+}
+
+fn exists(name: &str) -> Error {
+    Error::new(ErrorCode::WorkspaceExists, format!("workspace {name} exists"))
+        .detail("workspace", name)
+        .hint("choose another --name")
+}
