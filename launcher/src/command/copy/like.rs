@@ -91,6 +91,7 @@ pub(super) fn like(
     };
     let kept = |setting: Option<i64>| setting.filter(|_| both);
     let spec = Spec {
+        default_vm: None,
         name: name.canonical().to_owned(),
         vm: None,
         create_id: String::new(),
