@@ -72,6 +72,7 @@ capabilities! {
     SshHostKeysV1 = "ssh-host-keys-v1", "a host that is not known is refused with its fingerprint, until `--accept-new-host-key`; one that has changed always";
     BackendDocker = "backend-docker", "workspaces are Docker containers and volumes";
     BackendHost = "backend-host", "`--backend host`: workspaces are folders of this machine, `isolation` says how high their walls are, and `create --isolation require` fails where there are none";
+    RepairV1 = "repair-v1", "`repair NAME` proves and restores what belongs to a workspace on a VM, and `rehome NAME --to PATH` moves it";
     BackendVm = "backend-vm", "`--vm NAME` and `--backend vm`: workspaces are on Debian VMs, each with a Linux user of its own";
 }
 

@@ -21,11 +21,11 @@ pub use report::{
     BackendSummary, CapabilitiesReport, Check, CheckStatus, CommandSummary, CompletionReport, CreateReport,
     DescribeReport, DoctorReport, ErrorSummary, FailedItem, FieldReport, HelpReport, ImageBuildReport, Isolation,
     KeptItem, LeftKept, LeftRemoved, LeftUnremoved, LifecycleReport, Login, LsReport, ParseRepoReport, Plan,
-    PlanReport, PlannedStep, PlannedVolume, Problem, PruneReport, Quoting, RemovedItem, RequiresReport, RescueReport,
-    RescuedItem, RmReport, SchemaReport, SecretsReport, SupportsReport, Transport, TunnelReport, VersionReport,
-    VmCreateReport, VmDeleteReport, VmDescribeReport, VmEvent, VmHostAddReport, VmHostListReport, VmHostRemoveReport,
-    VmHostRow, VmLifecycleReport, VmListReport, VmLive, VmPhase, VmReinitReport, VmRow, VmStatus, VmStep, WorkspaceRow,
-    WorkspaceStatus,
+    PlanReport, PlannedStep, PlannedVolume, Problem, PruneReport, Quoting, RehomeReport, RemovedItem, RepairReport,
+    RequiresReport, RescueReport, RescuedItem, RmReport, SchemaReport, SecretsReport, SupportsReport, Transport,
+    TunnelReport, VersionReport, VmCreateReport, VmDeleteReport, VmDescribeReport, VmEvent, VmHostAddReport,
+    VmHostListReport, VmHostRemoveReport, VmHostRow, VmLifecycleReport, VmListReport, VmLive, VmPhase, VmReinitReport,
+    VmRow, VmStatus, VmStep, WorkspaceRow, WorkspaceStatus,
 };
 
 /// Version of the documents' shape.

@@ -12,9 +12,9 @@ use serde_json::Value;
 use crate::{
     CapabilitiesReport, CompletionReport, CreateReport, DescribeReport, DoctorReport, ErrorCode, ErrorDocument,
     Failure, FieldReport, HelpReport, ImageBuildReport, LifecycleReport, LsReport, ParseRepoReport, PlanReport,
-    PruneReport, RequiresReport, RmReport, SchemaReport, Success, SupportsReport, TunnelReport, VersionReport,
-    VmCreateReport, VmDeleteReport, VmDescribeReport, VmHostAddReport, VmHostListReport, VmHostRemoveReport,
-    VmLifecycleReport, VmListReport, VmReinitReport,
+    PruneReport, RehomeReport, RepairReport, RequiresReport, RmReport, SchemaReport, Success, SupportsReport,
+    TunnelReport, VersionReport, VmCreateReport, VmDeleteReport, VmDescribeReport, VmHostAddReport, VmHostListReport,
+    VmHostRemoveReport, VmLifecycleReport, VmListReport, VmReinitReport,
 };
 
 /// Stands for an error code in schemas: a string of the closed list.
@@ -47,6 +47,8 @@ pub fn all() -> BTreeMap<&'static str, Value> {
         ("ls", of::<LsReport>("ls")),
         ("parse-repo", of::<ParseRepoReport>("parse-repo")),
         ("prune", reporting::<PruneReport>("prune")),
+        ("rehome", of::<RehomeReport>("rehome")),
+        ("repair", of::<RepairReport>("repair")),
         ("requires", of::<RequiresReport>("requires")),
         ("rm", of::<RmReport>("rm")),
         ("schema", of::<SchemaReport>("schema")),

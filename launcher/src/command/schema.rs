@@ -16,7 +16,7 @@ macro_rules! schemas {
 
 schemas! {
     "capabilities", "completion", "create", "describe", "doctor", "error", "field", "help", "image-build", "ls",
-    "parse-repo", "prune", "requires", "rm", "schema", "start", "stop", "supports", "tunnel", "version",
+    "parse-repo", "prune", "rehome", "repair", "requires", "rm", "schema", "start", "stop", "supports", "tunnel", "version",
     "vm-create", "vm-delete", "vm-describe", "vm-host-add", "vm-host-list", "vm-host-remove", "vm-list", "vm-reinit",
     "vm-start", "vm-stop",
 }

@@ -71,27 +71,29 @@ impl Machines {
     /// # Panics
     /// When it does not come up.
     pub fn start(&self, name: &str) -> Machine {
+        self.start_with(name, &[])
+    }
+
+    /// The same with its workspaces on a disk: the file system of a container may heed no default access list and no
+    /// setgid bit.
+    ///
+    /// # Panics
+    /// When it does not come up.
+    pub fn start_with_disk(&self, name: &str) -> Machine {
+        self.start_with(name, &["-v", "/srv/agent-workspace"])
+    }
+
+    fn start_with(&self, name: &str, flags: &[&str]) -> Machine {
         let container = format!("{LABEL}.{}.{name}", self.id);
         let key = std::fs::read_to_string(self.folder().join("user.pub")).expect("a key");
         let (network, label) = (self.network(), self.label());
         let key = format!("AUTHORIZED_KEY={}", key.trim());
         let image = setting("MACHINE_IMAGE");
-        docker([
-            "run",
-            "-d",
-            "--init",
-            "--name",
-            &container,
-            "--hostname",
-            name,
-            "--label",
-            &label,
-            "--network",
-            &network,
-            "-e",
-            &key,
-            &image,
-        ]);
+        let mut words = vec!["run", "-d", "--init", "--name", &container, "--hostname", name, "--label", &label];
+        words.extend(["--network", &network, "-e", &key]);
+        words.extend(flags);
+        words.push(&image);
+        docker(words);
         let address = format!("{{{{(index .NetworkSettings.Networks \"{network}\").IPAddress}}}}");
         let address = docker(["container", "inspect", "--format", &address, &container]);
         until("the machine listens", || std::net::TcpStream::connect((address.as_str(), 22)).is_ok());

@@ -1,8 +1,9 @@
 //! Reports about VMs and the machines they are on, as text for people.
 
 use agent_workspace_contract::{
-    VmCreateReport, VmDeleteReport, VmDescribeReport, VmHostAddReport, VmHostListReport, VmHostRemoveReport, VmHostRow,
-    VmLifecycleReport, VmListReport, VmLive, VmPhase, VmReinitReport, VmRow, VmStatus, VmStep,
+    RehomeReport, RepairReport, VmCreateReport, VmDeleteReport, VmDescribeReport, VmHostAddReport, VmHostListReport,
+    VmHostRemoveReport, VmHostRow, VmLifecycleReport, VmListReport, VmLive, VmPhase, VmReinitReport, VmRow, VmStatus,
+    VmStep,
 };
 
 use super::{Human, Terminal, enter_line, plain, table};
@@ -54,6 +55,20 @@ impl Human for VmCreateReport {
 impl Human for VmReinitReport {
     fn human(&self, _: Terminal) -> String {
         format!("ready: {}\n{}", self.vm.vm, steps(&self.steps))
+    }
+}
+
+impl Human for RepairReport {
+    fn human(&self, _: Terminal) -> String {
+        let word = if self.gone { "cleared away" } else { "whole" };
+        format!("{word}: {}\n{}", self.workspace, steps(&self.steps))
+    }
+}
+
+impl Human for RehomeReport {
+    fn human(&self, _: Terminal) -> String {
+        let word = if self.changed { "moved" } else { "there already" };
+        format!("{word}: {}\nfolder: {}\n", self.workspace, plain(&self.folder))
     }
 }
 
