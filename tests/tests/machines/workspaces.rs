@@ -296,7 +296,7 @@ fn a_create_that_is_killed_in_the_middle_is_listed_and_removed_or_made_anew() {
     world.machine.run(HANG);
     let create = "create --vm dev --no-clone --name task";
     let at_work = || !world.machine.run("grep -l useradd /proc/[0-9]*/cmdline 2>/dev/null || true").is_empty();
-    for then in ["rm --backend vm task", create] {
+    for (go_on_first, then) in [(false, "rm --backend vm task"), (true, "rm --backend vm task"), (true, create)] {
         let mut child = world.launcher(create).spawn();
         until("the user is being made", || world.rows() == [row("task", "creating")] && at_work());
         assert_eq!(world.ok("ls --backend vm").at("/workspaces/0/problems"), &json!([]), "it is at work");
@@ -305,8 +305,20 @@ fn a_create_that_is_killed_in_the_middle_is_listed_and_removed_or_made_anew() {
         let listed = world.ok("ls --backend vm");
         assert_eq!(listed.text("/workspaces/0/problems/0/code"), "cut_off");
         world.fails("start --backend vm task", 4, "wrong_state");
-        world.machine.run("touch /go");
-        world.ok(then);
+        if go_on_first {
+            world.machine.run("touch /go");
+            world.ok(then);
+        } else {
+            // What is at work there is waited for.
+            let child = world.launcher(then).spawn();
+            std::thread::sleep(Duration::from_secs(2));
+            world.machine.run("touch /go");
+            let _ = Ran::of(child).expect(0);
+        }
+        if then != create {
+            assert_eq!(world.left(), "");
+            world.machine.run("rm /go");
+        }
     }
     assert_eq!(world.rows(), [row("task", "running")]);
     world.ok("rm --backend vm task");
@@ -452,6 +464,12 @@ fn what_was_broken_of_a_workspace_is_restored_and_a_second_look_changes_nothing(
         assert_eq!(world.does(&made, "cat a/b/file ~/kept"), "x\ny", "{harm}");
         assert_eq!(world.rows(), [row("task", "running")], "{harm}");
     }
+    // What nobody can look into is not taken for empty.
+    world.machine.run("userdel ws--task");
+    assert_eq!(world.rows(), [row("task", "broken")]);
+    let refused = world.fails("rm --backend vm task", 5, "unsaved_work");
+    assert_eq!(refused.text("/error/details/unsaved/0/kind"), "unchecked");
+    world.ok("repair --backend vm task");
     world.machine.run(&format!("rm -r {folder}"));
     assert_eq!(world.rows(), [row("task", "missing")]);
     world.fails("repair --backend vm task", 4, "wrong_state");
