@@ -295,7 +295,7 @@ fn a_create_that_is_killed_in_the_middle_is_listed_and_removed_or_made_anew() {
     let world = World::new();
     world.machine.run(HANG);
     let create = "create --vm dev --no-clone --name task";
-    let at_work = || !world.machine.run("grep -l useradd /proc/[0-9]*/cmdline 2>/dev/null || true").is_empty();
+    let at_work = || !world.machine.run("grep -lx useradd /proc/[0-9]*/comm 2>/dev/null || true").is_empty();
     for (go_on_first, then) in [(false, "rm --backend vm task"), (true, "rm --backend vm task"), (true, create)] {
         let mut child = world.launcher(create).spawn();
         until("the user is being made", || world.rows() == [row("task", "creating")] && at_work());
@@ -487,7 +487,7 @@ fn a_create_that_was_cut_off_is_finished_or_cleared_by_a_repair() {
         let mut child = world.launcher(create).spawn();
         until("the user is being made", || world.rows() == [row("task", "creating")]);
         until("it hangs there", || {
-            !world.machine.run("grep -l useradd /proc/[0-9]*/cmdline 2>/dev/null || true").is_empty()
+            !world.machine.run("grep -lx useradd /proc/[0-9]*/comm 2>/dev/null || true").is_empty()
         });
         child.kill().expect("it runs");
         child.wait().expect("it ends");
@@ -581,5 +581,32 @@ fn a_workspace_moves_to_another_folder_whole_or_stays_where_it_is() {
     assert_eq!(world.does(&world.ok("describe --backend vm task"), "cat a/file"), "x");
     world.ok("rm --backend vm --force task");
     assert_eq!(world.machine.run("ls -A /data"), "there");
+    assert_eq!(world.left(), "");
+}
+
+#[test]
+#[ignore = "drives a real engine: run ./dev test"]
+fn a_vm_that_falls_silent_in_the_middle_of_a_create_is_given_up_and_the_rest_is_known() {
+    let world = World::new();
+    world.machine.run(HANG);
+    let child = world.launcher("create --vm dev --no-clone --name task").spawn();
+    until("the user is being made", || {
+        !world.machine.run("grep -lx useradd /proc/[0-9]*/comm 2>/dev/null || true").is_empty()
+    });
+    assert_eq!(try_docker(["pause", &world.machine.container]).code, 0);
+    let since = Instant::now();
+    let ended = Ran::of(child).expect(7).document();
+    assert_eq!((ended.error_code(), ended.at("/error/retryable")), ("host_unreachable", &json!(true)));
+    assert!(since.elapsed() < Duration::from_secs(120), "{:?}", since.elapsed());
+    assert_eq!(
+        ended.text("/error/details/left_behind/0").split(':').next(),
+        Some("what was made for workspace agent-ws-task")
+    );
+    let listed = world.ok("ls --backend vm");
+    assert_eq!(listed.text("/workspaces/0/problems/0/code"), "cut_off");
+    assert_eq!(try_docker(["unpause", &world.machine.container]).code, 0);
+    world.machine.run("touch /go");
+    world.ok("rm --backend vm task");
+    assert_eq!(world.rows(), []);
     assert_eq!(world.left(), "");
 }
