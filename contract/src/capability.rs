@@ -82,6 +82,7 @@ capabilities! {
     VmSshConfigV1 = "vm-ssh-config-v1", "`vm ssh-config --install|--uninstall` has the user's own `ssh` know every VM as `awvm--NAME`";
     BackendDocker = "backend-docker", "workspaces are Docker containers and volumes";
     BackendHost = "backend-host", "`--backend host`: workspaces are folders of this machine, `isolation` says how high their walls are, and `create --isolation require` fails where there are none";
+    RepairV1 = "repair-v1", "`repair NAME` proves and restores what belongs to a workspace on a VM, and `rehome NAME --to PATH` moves it";
     BackendVm = "backend-vm", "`--vm NAME` and `--backend vm`: workspaces are on Debian VMs, each with a Linux user of its own";
 }
 

@@ -80,7 +80,7 @@ error_codes! {
     NetworkNotFound = "network_not_found", NotFound, "the engine has no network of this name";
     OutputFailed = "output_failed", Failed, "the answer could not be written to stdout";
     Partial = "partial", Partial, "some of several things failed";
-    PathOccupied = "path_occupied", Conflict, "something else is where the repository would be cloned";
+    PathOccupied = "path_occupied", Conflict, "something else is where the repository would be cloned or the workspace moved";
     PortTaken = "port_taken", Conflict, "a port of this machine that was to be listened on is in use";
     ProfileFailed = "profile_failed", Failed, "the profile could not be applied in the workspace";
     RefConflict = "ref_conflict", Conflict, "the clone has changes that checking out the ref would lose or mix";

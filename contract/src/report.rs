@@ -848,6 +848,36 @@ report! {
 }
 
 report! {
+    /// What `repair` found and did.
+    pub struct RepairReport {
+        /// Full name.
+        pub workspace: String,
+        /// Whether anything had to be restored.
+        pub changed: bool,
+        /// What was proved, in its order.
+        pub steps: Vec<VmStep>,
+        /// Whether what a cut-off create or removal had left was cleared away, so that the workspace is no more.
+        pub gone: bool,
+    }
+}
+
+report! {
+    /// What `rehome` did.
+    pub struct RehomeReport {
+        /// Full name.
+        pub workspace: String,
+        /// Whether it was moved.
+        pub changed: bool,
+        /// The folder on the VM that it was in.
+        pub from: String,
+        /// The folder that it is in.
+        pub folder: String,
+        /// The clone, or the work folder, as it is now.
+        pub path: Option<String>,
+    }
+}
+
+report! {
     /// What `vm reinit` did.
     pub struct VmReinitReport {
         /// The VM.

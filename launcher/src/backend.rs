@@ -14,7 +14,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use agent_workspace_contract::{
-    EnvVar, ErrorCode, FailedItem, Isolation as Walls, KeptItem, Plan, Problem, RemovedItem, WorkspaceStatus,
+    EnvVar, ErrorCode, FailedItem, Isolation as Walls, KeptItem, Plan, Problem, RemovedItem, VmStep, WorkspaceStatus,
 };
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -304,6 +304,26 @@ pub struct Removal {
     pub failed: Vec<FailedItem>,
 }
 
+/// What `repair` found and did.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Repaired {
+    /// What was proved, in its order, and whether it had to be restored.
+    pub steps: Vec<VmStep>,
+    /// Whether nothing was left to restore, and nothing is there any more.
+    pub gone: bool,
+}
+
+/// Where a workspace was and is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Moved {
+    /// The folder it was in.
+    pub from: String,
+    /// The folder it is in.
+    pub to: String,
+    /// Whether they are two.
+    pub changed: bool,
+}
+
 /// Says why removing destroys nothing that was not meant to go. `remove` cannot be called without saying it.
 #[derive(Debug)]
 pub struct Confirmed {
@@ -437,11 +457,32 @@ pub trait Backend: Send + Sync {
     /// Removes a leaving, unless something uses it by now.
     async fn clear(&self, leaving: &Leaving, proof: &Confirmed) -> Result<Cleared>;
 
+    /// Proves what belongs to a workspace and restores what does not hold.
+    async fn repair(&self, workspace: &Workspace) -> Result<Repaired> {
+        Err(on_vms_alone("repaired", &workspace.name)
+            .hint(format!("see what is wrong with it: agent-workspace describe {}", workspace.name)))
+    }
+
+    /// Moves a workspace to another folder of its machine. Whatever ends it, the workspace is whole in one of the two.
+    async fn rehome(&self, workspace: &Workspace, _target: &str) -> Result<Moved> {
+        Err(on_vms_alone("moved", &workspace.name).hint("leave it where it is"))
+    }
+
+    /// Takes back a move that did not come to its end, or brings it there.
+    async fn end_rehome(&self, _workspace: &Workspace, _target: &str) -> Result<Outcome> {
+        Ok(Outcome::Nothing)
+    }
+
     /// The place where a workspace's commands run.
     fn machine(&self, workspace: &Workspace) -> Arc<dyn Machine>;
 
     /// Builds the agent image; returns its id when the engine says it.
     async fn build_image(&self, tag: &ImageRef, base: &ImageRef, progress: &Progress) -> Result<Option<String>>;
+}
+
+fn on_vms_alone(what: &str, workspace: &str) -> Error {
+    Error::new(ErrorCode::Unsupported, format!("only workspaces on VMs are {what}, and {workspace} is none"))
+        .detail("workspace", workspace)
 }
 
 /// Containers and volumes of an engine.
@@ -497,7 +538,7 @@ pub fn open(name: &str, host: &Host, prefix: Prefix) -> Result<Arc<dyn Backend>>
 }
 
 /// Commands that are typed with a backend's name where it is not the default.
-const NAMED: [&str; 8] = ["create", "describe", "ls", "prune", "rm", "start", "stop", "tunnel"];
+const NAMED: [&str; 10] = ["create", "describe", "ls", "prune", "rehome", "repair", "rm", "start", "stop", "tunnel"];
 
 /// A hint with the flag that a person has typed in every command of ours that it names, so that it can be pasted.
 pub fn in_the_words_of(flag: Option<&str>, hint: &str) -> String {

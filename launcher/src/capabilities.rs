@@ -27,6 +27,7 @@ fn present(capability: Capability) -> bool {
         Capability::VmPlatformSsh => PLATFORMS.contains(&"ssh"),
         Capability::CapabilitiesCommand
         | Capability::SupportsFlag
+        | Capability::RepairV1
         | Capability::Version
         | Capability::CreateAlias
         | Capability::OutputJson

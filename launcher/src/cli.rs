@@ -122,6 +122,10 @@ pub enum Verb {
     ParseRepo(command::parse_repo::Args),
     /// Remove what cut-off creates and removed workspaces have left
     Prune(command::prune::Args),
+    /// Move a workspace on a VM to another folder there
+    Rehome(command::rehome::Args),
+    /// Prove what belongs to a workspace on a VM, and restore what does not hold
+    Repair(command::Target),
     /// Remove a workspace and its volumes
     Rm(command::rm::Args),
     /// Print the JSON Schema of a command's document

@@ -17,6 +17,8 @@ pub mod image;
 pub mod ls;
 pub mod parse_repo;
 pub mod prune;
+pub mod rehome;
+pub mod repair;
 pub mod rm;
 pub mod schema;
 pub mod start;

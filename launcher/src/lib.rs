@@ -161,6 +161,14 @@ fn dispatch(host: &Host, output: &mut Output, verb: Verb, timeout: Option<Durati
             let backend = args.backend.clone();
             engine(host, output, timeout, backend, args.resolve(host), command::prune::run, Output::finish)
         }
+        Verb::Rehome(args) => {
+            let backend = args.target.backend.clone();
+            engine(host, output, timeout, backend, args.resolve(host), command::rehome::run, Output::finish)
+        }
+        Verb::Repair(target) => {
+            let backend = target.backend.clone();
+            engine(host, output, timeout, backend, target.resolve(host), command::repair::run, Output::finish)
+        }
         Verb::Rm(args) => {
             let backend = args.target.backend.clone();
             named(host, output, timeout, backend, args.resolve(host), command::rm::run)

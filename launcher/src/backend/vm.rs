@@ -4,6 +4,7 @@
 mod link;
 mod machine;
 mod make;
+mod mend;
 mod scripts;
 mod sweep;
 
@@ -22,7 +23,8 @@ use self::scripts::{Folder, LOOK, Looked, RUN, Seen};
 use crate::backend::examination::Examined;
 use crate::backend::survey::{Cleared, Kind, Leaving, Sizes, Survey};
 use crate::backend::{
-    Backend, Confirmed, Created, HALF_REMOVED, HOME, Mounted, Purpose, Removal, Spec, VM, View, WORK, Workspace,
+    Backend, Confirmed, Created, HALF_REMOVED, HOME, Mounted, Moved, Purpose, Removal, Repaired, Spec, VM, View, WORK,
+    Workspace,
 };
 use crate::error::{Error, Result};
 use crate::guest::reported;
@@ -437,6 +439,19 @@ impl Backend for Vms {
 
     async fn clear(&self, leaving: &Leaving, _: &Confirmed) -> Result<Cleared> {
         self.clear_away(leaving).await
+    }
+
+    async fn repair(&self, workspace: &Workspace) -> Result<Repaired> {
+        self.mend(workspace).await
+    }
+
+    async fn rehome(&self, workspace: &Workspace, target: &str) -> Result<Moved> {
+        self.move_to(workspace, target).await
+    }
+
+    async fn end_rehome(&self, workspace: &Workspace, target: &str) -> Result<Outcome> {
+        let from = workspace.places.work.strip_suffix("/work").unwrap_or_default();
+        self.end_move(workspace, from, target).await
     }
 
     fn machine(&self, workspace: &Workspace) -> Arc<dyn Machine> {

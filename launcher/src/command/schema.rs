@@ -15,7 +15,7 @@ macro_rules! schemas {
 }
 
 schemas! {
-    "agent-create", "agent-delete", "agent-describe", "agent-list", "agent-reinit", "capabilities", "completion", "config-check", "config-edit", "config-init", "config-sample", "copy", "create", "describe", "doctor", "error", "field", "help", "image-build", "ls", "parse-repo", "prune", "requires", "rm", "schema", "start", "stop", "supports", "tunnel", "version", "vm-create", "vm-delete", "vm-describe", "vm-host-add", "vm-host-list", "vm-host-remove", "vm-list", "vm-logs", "vm-port-forward", "vm-reinit", "vm-ssh-config", "vm-start", "vm-stop", "workspace-grants-deny", "workspace-grants-grant", "workspace-grants-list",
+    "agent-create", "agent-delete", "agent-describe", "agent-list", "agent-reinit", "capabilities", "completion", "config-check", "config-edit", "config-init", "config-sample", "copy", "create", "describe", "doctor", "error", "field", "help", "image-build", "ls", "parse-repo", "prune", "rehome", "repair", "requires", "rm", "schema", "start", "stop", "supports", "tunnel", "version", "vm-create", "vm-delete", "vm-describe", "vm-host-add", "vm-host-list", "vm-host-remove", "vm-list", "vm-logs", "vm-port-forward", "vm-reinit", "vm-ssh-config", "vm-start", "vm-stop", "workspace-grants-deny", "workspace-grants-grant", "workspace-grants-list",
 }
 
 /// Names of the schemas.

@@ -184,6 +184,23 @@ impl Records {
         })
     }
 
+    /// Writes down that a workspace is in another folder, if it is still the one of that call. Returns whether it is.
+    ///
+    /// # Errors
+    /// `state_failed`.
+    pub fn move_workspace(
+        &mut self,
+        name: &str,
+        create_id: &str,
+        folder: &str,
+        spec: Option<&RecordedSpec>,
+    ) -> Result<bool> {
+        let spec = spec.and_then(|spec| serde_json::to_string(spec).ok());
+        let text = "UPDATE workspaces SET folder = ?3, spec = coalesce(?4, spec) WHERE name = ?1 AND create_id = ?2";
+        let done = self.connection.execute(text, params![name, create_id, folder, spec]);
+        done.map(|count| count > 0).map_err(|error| self.failed(&error))
+    }
+
     /// The mark of this state, by which what it has made is told from what others have.
     ///
     /// # Errors
@@ -254,7 +271,11 @@ mod tests {
         records.intend_workspace(&wanted("a", "1")).unwrap();
         let same_user = WorkspaceRecord { linux_user: "ws--a".to_owned(), ..wanted("b", "2") };
         assert_eq!(records.intend_workspace(&same_user).unwrap_err().code(), ErrorCode::NameTaken);
-        records.set_workspace_state("a", "1", WorkspaceState::Kept).unwrap();
+        assert!(!records.move_workspace("a", "2", "/data/a", None).unwrap(), "it is another call's");
+        assert!(records.move_workspace("a", "1", "/data/a", None).unwrap());
+        assert_eq!(records.workspace("a").unwrap().unwrap().folder, "/data/a");
+        assert!(!records.keep_workspace("a", "2").unwrap() && records.keep_workspace("a", "1").unwrap());
+        assert_eq!(records.owner().unwrap().len(), 16);
         assert_eq!(records.intend_workspace(&wanted("a", "3")).unwrap(), None);
         assert_eq!(records.workspace("a").unwrap().unwrap().create_id, "3");
     }

@@ -138,7 +138,7 @@ fn an_image_that_is_not_there_is_a_warning_with_the_command_that_makes_it() {
 fn what_is_wrong_in_the_environment_is_found_and_everything_else_is_still_looked_at() {
     for (name, value, wrong) in [
         ("AGENT_WORKSPACE_PREFIX", "!!", "prefix"),
-        ("AGENT_WORKSPACE_BACKEND", "vm", "environment"),
+        ("AGENT_WORKSPACE_BACKEND", "cloud", "environment"),
         ("AGENT_ENV_IMAGE", "", "environment"),
     ] {
         let engine = engine();

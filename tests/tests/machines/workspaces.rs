@@ -21,7 +21,7 @@ impl World {
     /// The same, with this user as who logs in.
     fn of(login: &str) -> Self {
         let machines = Machines::new();
-        let machine = machines.start("dev");
+        let machine = machines.start_with_disk("dev");
         let world = Self { machines, machine };
         world.ok(&format!("vm create dev --host {login}@{} --accept-new-host-key", world.machine.address));
         world
@@ -65,7 +65,7 @@ impl World {
     fn left(&self) -> String {
         self.machine.run(
             "getent passwd | grep ^ws--; getent group | grep ws--; ls -A /srv/agent-workspace/workspaces; \
-             find / -xdev \\( -path /proc -o -path /sys \\) -prune -o \\( -nouser -o -nogroup \\) -print; \
+             find / /srv/agent-workspace -xdev \\( -path /proc -o -path /sys \\) -prune -o \\( -nouser -o -nogroup \\) -print; \
              stat -c %U /proc/[0-9]* 2>/dev/null | grep ws-- || true",
         )
     }
@@ -281,7 +281,7 @@ fn a_vm_that_is_silent_is_listed_so_and_holds_up_nobody() {
 
 /// Makes the making of users hang.
 const HANG: &str = "dpkg-divert --local --rename --add /usr/sbin/useradd >/dev/null && \
-                    printf '#!/bin/sh\\nwhile [ ! -e /go ]; do sleep 0.1; done\\nexec /usr/sbin/useradd.distrib \"$@\"\\n' \
+                    printf '#!/bin/sh\\nwhile [ ! -e /go ]; do sleep 0.1; done\\n[ ! -e /no ] || exit 1\\nexec /usr/sbin/useradd.distrib \"$@\"\\n' \
                     >/usr/sbin/useradd && chmod 755 /usr/sbin/useradd";
 
 fn signalled(child: &std::process::Child, signal: &str) {
@@ -295,8 +295,8 @@ fn a_create_that_is_killed_in_the_middle_is_listed_and_removed_or_made_anew() {
     let world = World::new();
     world.machine.run(HANG);
     let create = "create --vm dev --no-clone --name task";
-    let at_work = || world.machine.run("grep -l useradd /proc/[0-9]*/cmdline 2>/dev/null || true") != "";
-    for then in ["rm --backend vm task", create] {
+    let at_work = || !world.machine.run("grep -lx useradd /proc/[0-9]*/comm 2>/dev/null || true").is_empty();
+    for (go_on_first, then) in [(false, "rm --backend vm task"), (true, "rm --backend vm task"), (true, create)] {
         let mut child = world.launcher(create).spawn();
         until("the user is being made", || world.rows() == [row("task", "creating")] && at_work());
         assert_eq!(world.ok("ls --backend vm").at("/workspaces/0/problems"), &json!([]), "it is at work");
@@ -305,8 +305,20 @@ fn a_create_that_is_killed_in_the_middle_is_listed_and_removed_or_made_anew() {
         let listed = world.ok("ls --backend vm");
         assert_eq!(listed.text("/workspaces/0/problems/0/code"), "cut_off");
         world.fails("start --backend vm task", 4, "wrong_state");
-        world.machine.run("touch /go");
-        world.ok(then);
+        if go_on_first {
+            world.machine.run("touch /go");
+            world.ok(then);
+        } else {
+            // What is at work there is waited for.
+            let child = world.launcher(then).spawn();
+            std::thread::sleep(Duration::from_secs(2));
+            world.machine.run("touch /go");
+            let _ = Ran::of(child).expect(0);
+        }
+        if then != create {
+            assert_eq!(world.left(), "");
+            world.machine.run("rm /go");
+        }
     }
     assert_eq!(world.rows(), [row("task", "running")]);
     world.ok("rm --backend vm task");
@@ -386,4 +398,215 @@ fn doctor_tells_of_every_vm_and_what_means_nothing_on_one_is_refused() {
     let alone = Machines::new();
     let none = alone.launcher("create --backend vm --no-clone --name x").run().expect(3).document();
     assert!(none.text("/error/hint").contains("agent-workspace vm create"), "{none:?}");
+}
+
+fn changed(document: &Document) -> Vec<String> {
+    let steps = document.at("/steps").as_array().expect("steps").iter();
+    steps.filter(|step| step["changed"] == true).map(|step| text(&step["step"])).collect()
+}
+
+#[test]
+#[ignore = "drives a real engine: run ./dev test"]
+fn what_was_broken_of_a_workspace_is_restored_and_a_second_look_changes_nothing() {
+    let world = World::new();
+    let made = world.ok("create --vm dev --no-clone --name task");
+    world.does(&made, "mkdir -p a/b && echo x >a/b/file && echo y >~/kept && ln -s /etc/passwd a/link");
+    let whole = world.ok("repair --backend vm task");
+    assert_eq!((whole.at("/changed"), whole.at("/gone")), (&json!(false), &json!(false)), "{whole:?}");
+    let names: Vec<_> = whole.at("/steps").as_array().expect("steps").iter().map(|step| text(&step["step"])).collect();
+    assert_eq!(
+        names,
+        [
+            "move",
+            "group",
+            "user",
+            "folders",
+            "owner",
+            "modes",
+            "setgid",
+            "access_lists",
+            "members",
+            "environment",
+            "record"
+        ]
+    );
+
+    let folder = "/srv/agent-workspace/workspaces/agent-ws-task";
+    let look = || {
+        world.machine.run(&format!(
+            "cd {folder} && find . -printf '%p %y %m %U:%G %l\\n' | sort && getfacl -cp . work work/a work/a/b && \
+             id ws--task && getent group ws--task && cat record && stat -c '%a %U:%G' /etc/passwd /etc/shadow"
+        ))
+    };
+    let before = look();
+    for (step, harm) in [
+        ("modes", "chmod 777 ."),
+        ("owner", "chown -R root:root work/a"),
+        ("owner", "chown 4242:4242 home/kept"),
+        ("setgid", "chmod g-s work/a work/a/b"),
+        ("access_lists", "setfacl -R -b work"),
+        ("access_lists", "setfacl -k work/a/b"),
+        ("members", "usermod -aG ws--task nobody-special"),
+        ("environment", "rm environment"),
+        ("record", "rm record"),
+        ("user", "userdel ws--task"),
+        ("group", "userdel ws--task; groupdel ws--task 2>/dev/null; true"),
+    ] {
+        world.machine.run(&format!("cd {folder} && {harm}"));
+        let mended = world.ok("repair --backend vm task");
+        assert!(changed(&mended).iter().any(|changed| changed == step), "{harm}: {mended:?}");
+        let again = world.ok("repair --backend vm task");
+        assert_eq!(changed(&again), Vec::<String>::new(), "{harm}");
+        // A user that is made anew has another number.
+        if !matches!(step, "user" | "group") {
+            assert_eq!(look(), before, "{harm}");
+        }
+        assert_eq!(world.does(&made, "cat a/b/file ~/kept"), "x\ny", "{harm}");
+        assert_eq!(world.rows(), [row("task", "running")], "{harm}");
+    }
+    // What nobody can look into is not taken for empty.
+    world.machine.run("userdel ws--task");
+    assert_eq!(world.rows(), [row("task", "broken")]);
+    let refused = world.fails("rm --backend vm task", 5, "unsaved_work");
+    assert_eq!(refused.text("/error/details/unsaved/0/kind"), "unchecked");
+    world.ok("repair --backend vm task");
+    world.machine.run(&format!("rm -r {folder}"));
+    assert_eq!(world.rows(), [row("task", "missing")]);
+    world.fails("repair --backend vm task", 4, "wrong_state");
+    world.ok("rm --backend vm task");
+    assert_eq!(world.left(), "");
+}
+
+#[test]
+#[ignore = "drives a real engine: run ./dev test"]
+fn a_create_that_was_cut_off_is_finished_or_cleared_by_a_repair() {
+    let world = World::new();
+    world.machine.run(HANG);
+    let create = "create --vm dev --no-clone --name task";
+    for finished in [true, false] {
+        let mut child = world.launcher(create).spawn();
+        until("the user is being made", || world.rows() == [row("task", "creating")]);
+        until("it hangs there", || {
+            !world.machine.run("grep -lx useradd /proc/[0-9]*/comm 2>/dev/null || true").is_empty()
+        });
+        child.kill().expect("it runs");
+        child.wait().expect("it ends");
+        if finished {
+            world.machine.run("touch /go");
+            until("it is whole", || world.machine.run("ls /srv/agent-workspace/workspaces") == "agent-ws-task");
+        } else {
+            // What was at work there has failed too.
+            world.machine.run("touch /no /go; sleep 1");
+        }
+        let mended = world.ok("repair --backend vm task");
+        assert_eq!(mended.at("/gone"), &json!(!finished), "{mended:?}");
+        if finished {
+            assert_eq!(world.rows(), [row("task", "running")]);
+            world.ok("rm --backend vm task");
+            world.machine.run("rm /go");
+        }
+        assert_eq!(world.rows(), []);
+        assert_eq!(world.left(), "");
+    }
+}
+
+#[test]
+#[ignore = "drives a real engine: run ./dev test"]
+fn a_workspace_moves_to_another_folder_whole_or_stays_where_it_is() {
+    let world = World::new();
+    let file = world.machines.folder().join("env");
+    std::fs::write(&file, "WORD=kept\n").expect("a file");
+    let made = world.ok(&format!("create --vm dev --no-clone --name task --env-file {}", file.display()));
+    world.does(&made, "mkdir -p a && umask 077 && echo x >a/file && ln a/file a/same && echo y >~/kept");
+    world.machine.run("mkdir -m 0711 /data && mkdir /data/there && mkdir -m 0777 /open");
+    let from = "/srv/agent-workspace/workspaces/agent-ws-task";
+    for (to, exit, code) in [
+        ("relative", 2, "usage"),
+        ("/home/admin/ws", 2, "usage"),
+        ("/data/there", 4, "path_occupied"),
+        (&format!("{from}/below"), 4, "path_occupied"),
+        ("/srv/agent-workspace", 4, "path_occupied"),
+        ("/none/ws", 9, "unsupported"),
+        ("/open/ws", 9, "unsupported"),
+    ] {
+        world.fails(&format!("rehome --backend vm task --to {to}"), exit, code);
+    }
+    assert_eq!(world.ok(&format!("rehome --backend vm task --to {from}")).at("/changed"), false);
+    world.does(&made, "sleep 600 >/dev/null 2>&1 &");
+    let busy = world.fails("rehome --backend vm task --to /data/task", 4, "wrong_state");
+    assert!(busy.text("/error/hint").contains("agent-workspace stop"), "{busy:?}");
+    world.ok("stop --backend vm task");
+
+    let moved = world.ok("rehome --backend vm task --to /data/task");
+    assert_eq!(
+        (moved.at("/changed"), moved.text("/from"), moved.text("/path")),
+        (&json!(true), from, "/data/task/work")
+    );
+    assert_eq!(world.machine.run("ls -A /srv/agent-workspace/workspaces; ls -A /data"), "task\nthere");
+    world.ok("start --backend vm task");
+    let described = world.ok("describe --backend vm task");
+    assert_eq!(described.text("/workspace/path"), "/data/task/work");
+    let said = world.does(
+        &described,
+        "pwd; cat a/file ~/kept; stat -c %h a/file; echo $HOME $TMPDIR $WORD; echo ~ws--task; which sh",
+    );
+    assert_eq!(said, "/data/task/work\nx\ny\n2\n/data/task/home /data/task/tmp kept\n/data/task/home\n/usr/bin/sh");
+    assert_eq!(world.ok("repair --backend vm task").at("/changed"), false);
+
+    // One that is killed in the middle leaves it where it was, and the rest goes with the next command.
+    world.machine.run(
+        "dpkg-divert --local --rename --add /usr/bin/sha256sum >/dev/null && \
+         printf '#!/bin/sh\nwhile [ ! -e /go ]; do sleep 0.1; done\nexec /usr/bin/sha256sum.distrib\n' \
+         >/usr/bin/sha256sum && chmod 755 /usr/bin/sha256sum",
+    );
+    let mut child = world.launcher("rehome --backend vm task --to /data/other").spawn();
+    until("it is copied", || world.machine.run("ls -A /data").contains(".agent-workspace-"));
+    child.kill().expect("it runs");
+    child.wait().expect("it ends");
+    world.machine.run("touch /go");
+    until("the copy is whole", || world.machine.run("ls -A /data").contains("other"));
+    assert_eq!(world.does(&world.ok("describe --backend vm task"), "cat a/file"), "x");
+    assert_eq!(changed(&world.ok("repair --backend vm task")), ["move"]);
+    assert_eq!(world.machine.run("ls -A /data"), "task\nthere");
+
+    // One that is asked to end takes the copy back.
+    world.machine.run("rm /go");
+    let child = world.launcher("rehome --backend vm task --to /data/other").spawn();
+    until("it is copied", || world.machine.run("ls -A /data").contains(".agent-workspace-"));
+    signalled(&child, "-INT");
+    std::thread::sleep(Duration::from_secs(1));
+    world.machine.run("touch /go");
+    let _ = Ran::of(child).expect(130);
+    assert_eq!(world.machine.run("ls -A /data"), "task\nthere");
+    assert_eq!(world.does(&world.ok("describe --backend vm task"), "cat a/file"), "x");
+    world.ok("rm --backend vm --force task");
+    assert_eq!(world.machine.run("ls -A /data"), "there");
+    assert_eq!(world.left(), "");
+}
+
+#[test]
+#[ignore = "drives a real engine: run ./dev test"]
+fn a_vm_that_falls_silent_in_the_middle_of_a_create_is_given_up_and_the_rest_is_known() {
+    let world = World::new();
+    world.machine.run(HANG);
+    let child = world.launcher("create --vm dev --no-clone --name task").spawn();
+    until("the user is being made", || {
+        !world.machine.run("grep -lx useradd /proc/[0-9]*/comm 2>/dev/null || true").is_empty()
+    });
+    assert_eq!(try_docker(["pause", &world.machine.container]).code, 0);
+    let since = Instant::now();
+    let ended = Ran::of(child).expect(7).document();
+    assert_eq!((ended.error_code(), ended.at("/error/retryable")), ("host_unreachable", &json!(true)));
+    assert!(since.elapsed() < Duration::from_secs(120), "{:?}", since.elapsed());
+    assert_eq!(
+        ended.text("/error/details/left_behind/0").split(':').next(),
+        Some("what was made for workspace agent-ws-task")
+    );
+    let listed = world.ok("ls --backend vm");
+    assert_eq!(listed.text("/workspaces/0/problems/0/code"), "cut_off");
+    assert_eq!(try_docker(["unpause", &world.machine.container]).code, 0);
+    world.machine.run("touch /go");
+    world.ok("rm --backend vm task");
+    assert_eq!(world.rows(), []);
+    assert_eq!(world.left(), "");
 }

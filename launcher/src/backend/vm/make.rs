@@ -287,8 +287,15 @@ impl Vms {
 
 /// What commands in a workspace find in their environment.
 fn environment(row: &WorkspaceRecord, given: &[(String, String)]) -> BTreeMap<String, String> {
+    let mut variables = base_environment(row);
+    variables.extend(given.iter().cloned());
+    variables
+}
+
+/// What every workspace's commands find there.
+pub(super) fn base_environment(row: &WorkspaceRecord) -> BTreeMap<String, String> {
     let places = super::places(&row.folder);
-    let mut variables: BTreeMap<String, String> = [
+    [
         ("HOME", places.home.clone()),
         ("LANG", "C.UTF-8".to_owned()),
         ("LOGNAME", row.linux_user.clone()),
@@ -297,9 +304,7 @@ fn environment(row: &WorkspaceRecord, given: &[(String, String)]) -> BTreeMap<St
         ("USER", row.linux_user.clone()),
     ]
     .map(|(name, value)| (name.to_owned(), value))
-    .into();
-    variables.extend(given.iter().cloned());
-    variables
+    .into()
 }
 
 fn is_usable(vm: &VmRecord) -> bool {

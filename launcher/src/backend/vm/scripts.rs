@@ -1,8 +1,18 @@
 //! What is run on a VM as root, and what it says.
 
+use agent_workspace_contract::VmStep;
+
 /// Makes a workspace.
 pub(super) const MAKE: &str =
     concat!(include_str!("scripts/processes.sh"), include_str!("scripts/furnish.sh"), include_str!("scripts/make.sh"));
+/// Proves and restores what belongs to one.
+pub(super) const REPAIR: &str = concat!(
+    include_str!("scripts/processes.sh"),
+    include_str!("scripts/furnish.sh"),
+    include_str!("scripts/repair.sh")
+);
+/// Moves one.
+pub(super) const REHOME: &str = concat!(include_str!("scripts/processes.sh"), include_str!("scripts/rehome.sh"));
 /// Removes one.
 pub(super) const REMOVE: &str = concat!(include_str!("scripts/processes.sh"), include_str!("scripts/remove.sh"));
 /// Ends, freezes and thaws what runs in one.
@@ -18,6 +28,12 @@ pub(super) const SIZE: &str = include_str!("scripts/size.sh");
 pub(super) const FOLDER_TAKEN: i64 = 81;
 /// The same of its user.
 pub(super) const USER_TAKEN: i64 = 82;
+/// What the others end with when there is no such workspace.
+pub(super) const NOT_THERE: i64 = 83;
+/// What `rehome.sh` ends with when something runs in the workspace, something is where it is to be, or nothing can be.
+pub(super) const AT_WORK: i64 = 84;
+pub(super) const OCCUPIED: i64 = 85;
+pub(super) const NO_PLACE: i64 = 86;
 
 /// How a workspace's folder is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,6 +100,15 @@ pub(super) fn looked(said: &str) -> Looked {
         }
     }
     looked
+}
+
+/// Reads what `repair.sh` says: each step, and whether it had to change anything.
+pub(super) fn steps(said: &str) -> Vec<VmStep> {
+    let step = |line: &str| {
+        let (step, changed) = line.strip_prefix("step\t")?.split_once('\t')?;
+        Some(VmStep { step: step.to_owned(), changed: changed == "yes" })
+    };
+    said.lines().filter_map(step).collect()
 }
 
 /// Reads what `size.sh` says: bytes by folder.

@@ -91,7 +91,7 @@ impl Vms {
         let said = link.say(VIEW, &[folder, user, &scratch], None, "look into the workspace").await?;
         if reported(&said, "there") != Some("yes") {
             self.views().remove(view_id);
-            return Ok(View::new(Arc::new(Nowhere { link, places }), || async { Ok(()) }));
+            return Ok(View::new(Arc::new(Nowhere { places }), || async { Ok(()) }));
         }
         let closing = machine();
         Ok(View::new(Arc::new(machine()), || async move { end_view(&closing).await }))

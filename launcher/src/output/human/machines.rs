@@ -1,7 +1,7 @@
 //! Reports about VMs and the machines they are on, as text for people.
 
 use agent_workspace_contract::{
-    VmCreateReport, VmDeleteReport, VmDescribeReport, VmForward, VmHostAddReport, VmHostListReport, VmHostRemoveReport,
+    RehomeReport, RepairReport, VmCreateReport, VmDeleteReport, VmDescribeReport, VmForward, VmHostAddReport, VmHostListReport, VmHostRemoveReport,
     VmHostRow, VmLifecycleReport, VmListReport, VmLive, VmLog, VmLogsReport, VmPhase, VmPortForwardReport,
     VmReinitReport, VmRow, VmSshConfigReport, VmStatus, VmStep,
 };
@@ -55,6 +55,20 @@ impl Human for VmCreateReport {
 impl Human for VmReinitReport {
     fn human(&self, _: Terminal) -> String {
         format!("ready: {}\n{}", self.vm.vm, steps(&self.steps))
+    }
+}
+
+impl Human for RepairReport {
+    fn human(&self, _: Terminal) -> String {
+        let word = if self.gone { "cleared away" } else { "whole" };
+        format!("{word}: {}\n{}", self.workspace, steps(&self.steps))
+    }
+}
+
+impl Human for RehomeReport {
+    fn human(&self, _: Terminal) -> String {
+        let word = if self.changed { "moved" } else { "there already" };
+        format!("{word}: {}\nfolder: {}\n", self.workspace, plain(&self.folder))
     }
 }
 

@@ -1,6 +1,6 @@
 # What scripts about workspaces of a VM have in common. They run as root, one after the other.
 # $user is the workspace's user, $folder its folder, $name and $owner what its record has; whoever uses them has set them.
-# shellcheck disable=SC2154
+# shellcheck disable=SC2034,SC2154
 set -eu
 umask 077
 PATH=/usr/sbin:/usr/bin:/sbin:/bin
@@ -81,4 +81,28 @@ end_all() {
     sleep 0.1
     signal KILL
   done
+}
+
+# Whether the folder $1 is the workspace that the call $id has made.
+is_it() {
+  [ -d "$1" ] && [ ! -L "$1" ] && [ "$(sed -n 's/^create_id=//p' "$1/record" 2>/dev/null)" = "$id" ]
+}
+
+# Removes a folder. The record goes last: whatever ends this in the middle, it says whose the rest is.
+drop() {
+  find "$1" -mindepth 1 -maxdepth 1 ! -name record -exec rm -rf --one-file-system -- {} +
+  rm -rf --one-file-system "$1"
+}
+
+# Removes the other one of two folders, when a move from one to the other was cut off. Says moved=yes when it did.
+forget_move() {
+  mover=$root/.moving-$id
+  [ -f "$mover" ] || return 0
+  for line in 2 3; do
+    other=$(sed -n "${line}p" "$mover")
+    rm -rf --one-file-system "${other%/*}/.agent-workspace-$id"
+    if [ "$other" != "$folder" ] && is_it "$other"; then drop "$other"; fi
+  done
+  rm -f "$mover"
+  printf 'moved=yes\n'
 }

@@ -21,15 +21,14 @@ elif [ -n "$(account)" ] && [ "$mode" != undo ]; then
   echo "the user $user is not one that was made for workspaces" >&2
   exit 1
 fi
+forget_move >/dev/null
 if [ "$mode" = keep ]; then
   if getent group "$user" >/dev/null; then gpasswd -M '' "$user" >/dev/null; fi
   printf 'kept=yes\nend\n'
   exit 0
 fi
 if [ -d "$folder" ]; then
-  # The record last: whatever ends this in the middle, it says whose the rest is.
-  find "$folder" -mindepth 1 -maxdepth 1 ! -name record -exec rm -rf --one-file-system -- {} +
-  rm -rf --one-file-system "$folder"
+  drop "$folder"
   printf 'removed=yes\n'
 fi
 if is_our_user; then
@@ -47,5 +46,6 @@ if is_our_user; then
       ;;
   esac
 fi
-if [ -z "$(account)" ] && [ "$mode" = remove ] && getent group "$user" >/dev/null; then groupdel -- "$user"; fi
+# A group of that name without its user is what was begun, or what is left of one.
+if [ -z "$(account)" ] && getent group "$user" >/dev/null; then groupdel -- "$user"; fi
 printf 'end\n'

@@ -3,11 +3,14 @@
 # Prints there=no when there is nothing to look into.
 # shellcheck disable=SC2034
 folder=$1 user=$2
-if [ -d "$folder" ] && is_our_user; then
+if [ ! -e "$folder" ] && [ ! -L "$folder" ]; then
+  printf 'there=no\n'
+elif is_our_user; then
   # As the user, who may have made a link of anything there.
   setpriv --reuid="$user" --regid="$user" --clear-groups -- mkdir -m 0700 "$3"
   printf 'there=yes\n'
 else
-  printf 'there=no\n'
+  echo "the user $user, whose $folder is, is gone" >&2
+  exit 1
 fi
 printf 'end\n'
