@@ -10,7 +10,14 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::Value;
 
 use crate::{
-    AgentCreateReport, AgentDeleteReport, AgentDescribeReport, AgentListReport, AgentReinitReport, CapabilitiesReport, CompletionReport, ConfigCheckReport, ConfigEditReport, ConfigInitReport, ConfigSampleReport, CopyReport, CreateReport, DescribeReport, DoctorReport, ErrorCode, ErrorDocument, Failure, FieldReport, GrantsDenyReport, GrantsReport, HelpReport, ImageBuildReport, LifecycleReport, LsReport, ParseRepoReport, PlanReport, PruneReport, RehomeReport, RepairReport, RequiresReport, RmReport, SchemaReport, Success, SupportsReport, TunnelReport, VersionReport, VmCreateReport, VmDeleteReport, VmDescribeReport, VmHostAddReport, VmHostListReport, VmHostRemoveReport, VmLifecycleReport, VmListReport, VmLogsReport, VmPortForwardReport, VmReinitReport, VmSshConfigReport,
+    AgentCreateReport, AgentDeleteReport, AgentDescribeReport, AgentListReport, AgentReinitReport, CapabilitiesReport,
+    CompletionReport, ConfigCheckReport, ConfigEditReport, ConfigInitReport, ConfigSampleReport, CopyReport,
+    CreateReport, DescribeReport, DoctorReport, ErrorCode, ErrorDocument, Failure, FieldReport, GrantsDenyReport,
+    GrantsReport, HelpReport, ImageBuildReport, LifecycleReport, LsReport, ParseRepoReport, PlanReport, PruneReport,
+    RehomeReport, RepairReport, RequiresReport, RmReport, SchemaReport, Success, SupportsReport, TunnelReport,
+    VersionReport, VmCreateReport, VmDeleteReport, VmDescribeReport, VmHostAddReport, VmHostListReport,
+    VmHostRemoveReport, VmLifecycleReport, VmListReport, VmLogsReport, VmPortForwardReport, VmReinitReport,
+    VmSshConfigReport,
 };
 
 /// Stands for an error code in schemas: a string of the closed list.

@@ -163,11 +163,11 @@ fn dispatch(host: &Host, output: &mut Output, verb: Verb, timeout: Option<Durati
         }
         Verb::Rehome(args) => {
             let backend = args.target.backend.clone();
-            engine(host, output, timeout, backend, args.resolve(host), command::rehome::run, Output::finish)
+            named(host, output, timeout, backend, args.resolve(host), command::rehome::run)
         }
         Verb::Repair(target) => {
             let backend = target.backend.clone();
-            engine(host, output, timeout, backend, target.resolve(host), command::repair::run, Output::finish)
+            named(host, output, timeout, backend, target.resolve(host), command::repair::run)
         }
         Verb::Rm(args) => {
             let backend = args.target.backend.clone();

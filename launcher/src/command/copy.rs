@@ -102,7 +102,11 @@ impl Args {
         let setup_git = match (setup_git, token_stdin) {
             (true, from_stdin) => {
                 let default_host = create::default_host(None, host)?.as_str().to_owned();
-                let token = if from_stdin { Some(create::piped_token(host, "copy NAME --name NEW --setup-git")?) } else { create::token(host)? };
+                let token = if from_stdin {
+                    Some(create::piped_token(host, "copy NAME --name NEW --setup-git")?)
+                } else {
+                    create::token(host)?
+                };
                 let SetupGit { token, .. } = SetupGit::new(&default_host, token, false)?;
                 Some((token, default_host))
             }

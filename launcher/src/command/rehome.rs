@@ -33,6 +33,12 @@ pub struct Request {
     pub to: String,
 }
 
+impl AsRef<WorkspaceName> for Request {
+    fn as_ref(&self) -> &WorkspaceName {
+        &self.name
+    }
+}
+
 impl Args {
     /// Checks everything before any call.
     ///

@@ -1,9 +1,9 @@
 //! Reports about VMs and the machines they are on, as text for people.
 
 use agent_workspace_contract::{
-    RehomeReport, RepairReport, VmCreateReport, VmDeleteReport, VmDescribeReport, VmForward, VmHostAddReport, VmHostListReport, VmHostRemoveReport,
-    VmHostRow, VmLifecycleReport, VmListReport, VmLive, VmLog, VmLogsReport, VmPhase, VmPortForwardReport,
-    VmReinitReport, VmRow, VmSshConfigReport, VmStatus, VmStep,
+    RehomeReport, RepairReport, VmCreateReport, VmDeleteReport, VmDescribeReport, VmForward, VmHostAddReport,
+    VmHostListReport, VmHostRemoveReport, VmHostRow, VmLifecycleReport, VmListReport, VmLive, VmLog, VmLogsReport,
+    VmPhase, VmPortForwardReport, VmReinitReport, VmRow, VmSshConfigReport, VmStatus, VmStep,
 };
 
 use super::{Human, Terminal, enter_line, plain, table};
