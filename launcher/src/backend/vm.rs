@@ -249,7 +249,7 @@ impl Vms {
     /// Has what runs in a workspace ended, frozen or thawed. Returns whether anything did.
     async fn signal(&self, row: &WorkspaceRecord, what: &str, doing: &str) -> Result<bool> {
         let link = self.link(&row.vm)?;
-        let said = link.say(RUN, &[&row.linux_user, what], None, doing).await?;
+        let said = link.say(RUN, &[&row.linux_user, what, &row.folder, &row.create_id], None, doing).await?;
         Ok(reported(&said, "changed") == Some("yes"))
     }
 }
@@ -346,14 +346,14 @@ impl Backend for Vms {
             .hint(why.and_then(|problem| problem.hint.clone()).unwrap_or_else(|| "try again in a moment".to_owned())));
         }
         let thawed = self.signal(&row, "CONT", "let the workspace go on").await?;
-        let started = self.store.write()?.set_workspace_stopped(&row.name, false)?;
+        let started = self.store.write()?.set_workspace_stopped(&row.name, &row.create_id, false)?;
         Ok(thawed || started)
     }
 
     async fn stop(&self, workspace: &Workspace) -> Result<bool> {
         let row = self.row_of(workspace)?.ok_or_else(|| vanished(&workspace.name))?;
         let ended = self.signal(&row, "end", "end what runs in the workspace").await?;
-        let stopped = self.store.write()?.set_workspace_stopped(&row.name, true)?;
+        let stopped = self.store.write()?.set_workspace_stopped(&row.name, &row.create_id, true)?;
         Ok(ended || stopped)
     }
 
