@@ -74,12 +74,21 @@ modes_before=$(modes) lists_before=$(lists)
 furnish "$folder"
 step modes "$modes_before" "$(modes)"
 
+# Whether a user may mend folders: the workspace's own and agents, and nobody who has more to lose.
+may_mend() {
+  case $(getent passwd "$1" | cut -d : -f 1) in
+    "$user" | agt--*) return 0 ;;
+  esac
+  return 1
+}
+
 # Each folder by its owner: whatever somebody puts in its place meanwhile is the owner's too.
 below_before=$(lists_below)
 without=$(folders_below ! -perm -2000 -print -quit)
 entries=u::rwx,g::rwx,m::rwx,o::---
 [ "$admin" = root ] || entries=u::rwx,u:$admin:rwx,g::rwx,m::rwx,o::---
 for uid in $(folders_below ! -uid 0 -printf '%U\n' | sort -u); do
+  may_mend "$uid" || continue
   # shellcheck disable=SC2016 # the shell that it starts expands it
   setpriv --reuid="$uid" --regid="$user" --clear-groups -- sh -c '
     find "$0" -xdev -mindepth 1 -type d -uid "$1" -exec setfacl -m "$2" -- {} + -exec setfacl -d -m "$2" -- {} +
