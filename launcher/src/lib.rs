@@ -54,7 +54,8 @@ const UNDO_LIMIT: Duration = Duration::from_secs(60);
 pub fn run(host: &Host) -> Exit {
     // Building the tree is most of what parsing costs, so it is built once.
     let tree = cli::tree();
-    let early = Early::scan(host, &command::capabilities::names_in(&tree));
+    let commands = command::capabilities::names_in(&tree);
+    let early = Early::scan(host, &commands);
     output::answer_panics(&early);
     let mut output = Output::new(&early, host);
     let parsed = tree.try_get_matches_from(host.args()).and_then(|mut matches| Cli::from_arg_matches_mut(&mut matches));
@@ -85,15 +86,15 @@ pub fn run(host: &Host) -> Exit {
     let with_passphrase = passphrase.map(|passphrase| host.with_passphrase(passphrase));
     let host = with_passphrase.as_ref().unwrap_or(host);
     let Some(verb) = cli.command else { return help(&mut output, cli::help(&[]).unwrap_or_default()) };
-    dispatch(host, &mut output, verb, timeout)
+    dispatch(host, &mut output, verb, commands, timeout)
 }
 
-/// One line a command.
-fn dispatch(host: &Host, output: &mut Output, verb: Verb, timeout: Option<Duration>) -> Exit {
+/// One line a command. `commands` are the names of all of them.
+fn dispatch(host: &Host, output: &mut Output, verb: Verb, commands: Vec<String>, timeout: Option<Duration>) -> Exit {
     let json = output.json();
     match verb {
         Verb::Agent(verb) => agent(host, output, verb, timeout),
-        Verb::Capabilities => output.finish_as_document(&command::capabilities::run()),
+        Verb::Capabilities => output.finish_as_document(&command::capabilities::run(commands)),
         Verb::Help { command } => match cli::help(&command) {
             Some(text) => help(output, text),
             None => {

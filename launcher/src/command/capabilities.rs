@@ -8,12 +8,11 @@ use semver::{Version, VersionReq};
 
 use crate::backend::{BACKENDS, HOST};
 use crate::capabilities::{VERSION, names};
-use crate::cli;
 use crate::error::{Error, Result, usage};
 
-/// Everything this launcher can do.
-pub fn run() -> CapabilitiesReport {
-    let commands = names_in(&cli::tree()).into_iter().map(|name| (name, CommandSummary { json: true })).collect();
+/// Everything this launcher can do, with these commands.
+pub fn run(commands: Vec<String>) -> CapabilitiesReport {
+    let commands = commands.into_iter().map(|name| (name, CommandSummary { json: true })).collect();
     let backends = BACKENDS.iter().enumerate().map(|(place, name)| {
         let isolation = if *name == HOST { "process" } else { "container" };
         ((*name).to_owned(), BackendSummary { isolation: isolation.to_owned(), default: place == 0 })
@@ -81,6 +80,7 @@ pub fn requires(requirement: &str) -> Result<RequiresReport> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli;
 
     #[test]
     fn requirements_are_semver() {
