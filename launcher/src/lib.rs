@@ -28,13 +28,12 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use agent_workspace_contract::{DoctorReport, ErrorCode, Exit, HelpReport, LsReport, VersionReport};
-use clap::FromArgMatches;
 use clap::error::ErrorKind;
 use serde::Serialize;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::backend::Backend;
-use crate::cli::{AgentVerb, Cli, ConfigVerb, ImageVerb, Verb, VmHostVerb, VmVerb, WorkspaceGrantsVerb};
+use crate::cli::{AgentVerb, ConfigVerb, ImageVerb, Verb, VmHostVerb, VmVerb, WorkspaceGrantsVerb};
 use crate::command::App;
 use crate::command::vm::Fleet;
 use crate::completion::Named;
@@ -52,13 +51,11 @@ const UNDO_LIMIT: Duration = Duration::from_secs(60);
 
 /// Runs one invocation from argv to exit code.
 pub fn run(host: &Host) -> Exit {
-    // Building the tree is most of what parsing costs, so it is built once.
-    let tree = cli::tree();
-    let commands = command::capabilities::names_in(&tree);
-    let early = Early::scan(host, &commands);
+    let early = Early::scan(host, &cli::COMMANDS);
     output::answer_panics(&early);
     let mut output = Output::new(&early, host);
-    let parsed = tree.try_get_matches_from(host.args()).and_then(|mut matches| Cli::from_arg_matches_mut(&mut matches));
+    // Building the tree is most of what a short command costs.
+    let parsed = cli::at_once(host.args()).map_or_else(|| cli::parse(host.args()), Ok);
     let cli = match parsed {
         Ok(cli) => cli,
         Err(error) => return answer_parse_error(&mut output, &error),
@@ -86,15 +83,15 @@ pub fn run(host: &Host) -> Exit {
     let with_passphrase = passphrase.map(|passphrase| host.with_passphrase(passphrase));
     let host = with_passphrase.as_ref().unwrap_or(host);
     let Some(verb) = cli.command else { return help(&mut output, cli::help(&[]).unwrap_or_default()) };
-    dispatch(host, &mut output, verb, commands, timeout)
+    dispatch(host, &mut output, verb, timeout)
 }
 
-/// One line a command. `commands` are the names of all of them.
-fn dispatch(host: &Host, output: &mut Output, verb: Verb, commands: Vec<String>, timeout: Option<Duration>) -> Exit {
+/// One line a command.
+fn dispatch(host: &Host, output: &mut Output, verb: Verb, timeout: Option<Duration>) -> Exit {
     let json = output.json();
     match verb {
         Verb::Agent(verb) => agent(host, output, verb, timeout),
-        Verb::Capabilities => output.finish_as_document(&command::capabilities::run(commands)),
+        Verb::Capabilities => output.finish_as_document(&command::capabilities::run()),
         Verb::Help { command } => match cli::help(&command) {
             Some(text) => help(output, text),
             None => {
