@@ -6,6 +6,7 @@ pub mod describe;
 pub mod list;
 mod prepare;
 pub mod reinit;
+mod template;
 
 use agent_workspace_contract::{AgentRow, AgentStatus, ErrorCode, Grant, Problem, VmPhase};
 

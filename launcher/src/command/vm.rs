@@ -228,7 +228,7 @@ pub struct Template {
 }
 
 /// A template as it is remembered: the default needs no name.
-fn remembered(template: &str) -> Option<&str> {
+pub(super) fn remembered(template: &str) -> Option<&str> {
     (template != "default").then_some(template)
 }
 

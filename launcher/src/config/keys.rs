@@ -98,7 +98,12 @@ const fn key(name: &'static str, kind: Kind, unset: Unset, means: &'static str) 
 
 /// One that is read and checked, and that nothing uses yet.
 const fn later(name: &'static str, kind: Kind, unset: Unset, means: &'static str) -> Key {
-    Key { used: false, ..key(name, kind, unset, means) }
+    unused(key(name, kind, unset, means))
+}
+
+/// The same of one that is used elsewhere.
+const fn unused(key: Key) -> Key {
+    Key { used: false, ..key }
 }
 
 const fn required(key: Key) -> Key {
@@ -106,20 +111,20 @@ const fn required(key: Key) -> Key {
 }
 
 const INHERITS: Key = key("inherits", Kind::Parents, Unset::Is("[]"), "templates it builds on; the last one wins");
-const INHERITS_LATER: Key = Key { used: false, ..INHERITS };
+const INHERITS_LATER: Key = unused(INHERITS);
 const SHELL: Kind = Kind::Text(shell);
 const CREDENTIALS: Key =
     later("git_credentials", Kind::List(plain), Unset::Is("[]"), "which of [git_credentials] the user gets");
-const DOTFILES: Key = later(
+const DOTFILES: Key = key(
     "dotfiles_source",
     Kind::Text(source),
     Unset::Nothing("\"git::https://github.com/OWNER/dotfiles?ref=main\""),
     "a folder of this machine, or a repository",
 );
 const DOTFILES_AT: Key =
-    later("dotfiles_destination", Kind::Text(inside), Unset::Is("\"~/.dotfiles\""), "where they are put");
+    key("dotfiles_destination", Kind::Text(inside), Unset::Is("\"~/.dotfiles\""), "where they are put");
 const DOTFILES_INSTALL: Key =
-    later("dotfiles_install_cmd", Kind::Text(plain), Unset::Is("\"./install.sh\""), "what is run there afterwards");
+    key("dotfiles_install_cmd", Kind::Text(plain), Unset::Is("\"./install.sh\""), "what is run there afterwards");
 
 /// Every section, in the order of the sample.
 pub(super) const SECTIONS: &[Section] = &[
@@ -202,10 +207,10 @@ pub(super) const SECTIONS: &[Section] = &[
     Section {
         name: "agent_templates",
         named: Some("default"),
-        means: "Kinds of agents.",
+        means: "Kinds of agents: agent create --template NAME.",
         keys: &[
-            INHERITS_LATER,
-            later("shell", SHELL, Unset::Is("\"bash\""), "the login shell"),
+            INHERITS,
+            key("shell", SHELL, Unset::Is("\"bash\""), "the login shell"),
             CREDENTIALS,
             DOTFILES,
             DOTFILES_AT,
@@ -219,9 +224,9 @@ pub(super) const SECTIONS: &[Section] = &[
         keys: &[
             later("shell", SHELL, Unset::Nothing("\"zsh\""), "the login shell"),
             CREDENTIALS,
-            DOTFILES,
-            DOTFILES_AT,
-            DOTFILES_INSTALL,
+            unused(DOTFILES),
+            unused(DOTFILES_AT),
+            unused(DOTFILES_INSTALL),
         ],
     },
     Section {

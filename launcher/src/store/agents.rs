@@ -222,11 +222,12 @@ impl Records {
     /// # Errors
     /// `state_failed`.
     pub fn agent_made(&mut self, made: &AgentRecord) -> Result<bool> {
-        let text = "UPDATE agents SET state = 'ready', setup = ?3, shell = ?4, dotfiles_problem = ?5 \
+        let text = "UPDATE agents SET state = 'ready', setup = ?3, shell = ?4, dotfiles_problem = ?5, template = ?6 \
                     WHERE name = ?1 AND create_id = ?2";
-        let AgentRecord { name, create_id, setup, shell, dotfiles_problem, .. } = made;
+        let AgentRecord { name, create_id, template, setup, shell, dotfiles_problem, .. } = made;
         let setup = serde_json::to_string(setup).unwrap_or_default();
-        let done = self.connection.execute(text, params![name, create_id, setup, shell, dotfiles_problem]);
+        let values = params![name, create_id, setup, shell, dotfiles_problem, template];
+        let done = self.connection.execute(text, values);
         done.map(|count| count > 0).map_err(|error| self.failed(&error))
     }
 
@@ -397,7 +398,12 @@ mod tests {
         let there = records.intend_agent(&agent("x", "far")).unwrap().unwrap();
         assert_eq!((&*there.vm, there.state, there.setup.shell.as_deref()), ("dev", AgentState::Creating, Some("zsh")));
         assert_eq!(records.intend_agent(&agent("y", "nosuch")).unwrap_err().code(), ErrorCode::VmNotFound);
-        let made = AgentRecord { shell: Some("/bin/zsh".to_owned()), dotfiles_problem: Some("no".to_owned()), ..there };
+        let made = AgentRecord {
+            template: Some("mine".to_owned()),
+            shell: Some("/bin/zsh".to_owned()),
+            dotfiles_problem: Some("no".to_owned()),
+            ..there
+        };
         assert!(records.agent_made(&made).unwrap());
         let ready = records.agent("x").unwrap().unwrap();
         assert_eq!(ready, AgentRecord { state: AgentState::Ready, ..made });

@@ -570,6 +570,77 @@ fn dotfiles_are_cloned_by_the_agent_and_what_fails_there_loses_no_agent() {
 
 #[test]
 #[ignore = "drives a real engine: run ./dev test"]
+fn an_agent_is_set_up_by_its_template_as_that_is_then_and_by_flags_before_it() {
+    let machines = Machines::new();
+    let machine = vm(&machines, "dev");
+    meets_git(&machine, &agent_workspace_tests::live::network());
+    let config = machines.folder().join("config.toml");
+    let dots = "https://git.test/acme/hello";
+    let says = |install: &str, more: &str| {
+        let text = format!(
+            "[agent_templates.base]\nshell = \"dash\"\ndotfiles_source = \"git::{dots}\"\n\
+             dotfiles_install_cmd = \"{install}\"\n\
+             [agent_templates.mine]\ninherits = [\"base\"]\ndotfiles_destination = \"~/src/dots\"\n{more}"
+        );
+        std::fs::write(&config, text).expect("a file");
+    };
+    let run = |line: &str| machines.launcher(line).env("AGENT_WORKSPACE_CONFIG", &config).run();
+    let done = |line: &str| run(line).expect(0).document();
+
+    // What cannot be is told before anything is touched.
+    says("true", "[agent_templates.folder]\ndotfiles_source = \"~/dots\"\n");
+    let before = everything(&machine);
+    let absent = run("agent create x --template nosuch").expect(3).document();
+    assert_eq!(absent.error_code(), "template_not_found");
+    let folder = run("agent create x --template folder").expect(2).document();
+    assert_eq!(folder.error_code(), "config_invalid");
+    assert_eq!(folder.text("/error/details/key"), "agent_templates.folder.dotfiles_source");
+    assert_eq!(done("agent list").at("/agents"), &json!([]));
+    same(&before, &everything(&machine));
+
+    says("echo one >>~/.installed", "");
+    let made = done("agent create x --template mine");
+    assert_eq!((made.text("/agent/template"), made.text("/agent/shell")), ("mine", "/bin/dash"));
+    assert_eq!(made.at("/agent/problems"), &json!([]), "{made:?}");
+    assert_eq!(
+        run_as(&machine, "agt--x", "cat ~/.installed && git -C ~/src/dots remote get-url origin"),
+        format!("one\n{dots}.git")
+    );
+    let again = done("agent create x --template base");
+    assert_eq!((again.at("/created"), again.warnings()), (&false.into(), vec!["agent_differs"]));
+    assert_eq!(done("agent create x").warnings(), [""; 0], "what is not named is no difference");
+
+    // Its present content holds, and need not be named again; so does a commit that it names.
+    let commit = run_as(&machine, "agt--x", "git -C ~/src/dots rev-parse HEAD");
+    says(
+        "echo two >>~/.installed",
+        &format!("[agent_templates.at]\ninherits = [\"mine\"]\ndotfiles_source = \"git::{dots}.git?ref={commit}\"\n"),
+    );
+    let mended = done("agent reinit x");
+    assert_eq!((mended.text("/agent/template"), mended.at("/changed")), ("mine", &true.into()));
+    assert_eq!(run_as(&machine, "agt--x", "cat ~/.installed"), "one\ntwo");
+    assert_eq!(done("agent reinit x").at("/changed"), false);
+    done("agent create y --template at");
+    assert_eq!(
+        run_as(&machine, "agt--y", "git -C ~/src/dots rev-parse HEAD; cat ~/.installed"),
+        format!("{commit}\ntwo")
+    );
+
+    // A flag comes first, now and later; another template takes its place from then on.
+    assert_eq!(done("agent reinit x --shell sh").text("/agent/shell"), "/bin/sh");
+    assert_eq!(done("agent reinit x").text("/agent/shell"), "/bin/sh");
+    assert_eq!(done("agent reinit y --template default").at("/agent/template"), &Value::Null);
+    assert_eq!(done("agent describe y").text("/agent/shell"), "/bin/bash");
+
+    // A template that is gone is told of, and the agent stays as it is.
+    std::fs::write(&config, "").expect("a file");
+    assert_eq!(run("agent reinit x").expect(3).document().error_code(), "template_not_found");
+    assert_eq!(run("agent reinit x --template nosuch").expect(3).document().error_code(), "template_not_found");
+    assert_eq!(done("agent describe x").text("/agent/template"), "mine");
+}
+
+#[test]
+#[ignore = "drives a real engine: run ./dev test"]
 fn a_token_is_kept_for_one_agent_and_is_nowhere_else() {
     use agent_workspace_tests::live::{Live, Watch};
     let (machines, live) = (Machines::new(), Live::new());

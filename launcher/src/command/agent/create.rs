@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use agent_workspace_contract::{AgentCreateReport, ErrorCode};
 
+use super::template::with_template;
 use super::{GitFlags, SetupFlags, account, choose_vm, grants, named_vm, not_found, prepare, row};
 use crate::command::create::credentials::SetupGit;
-use crate::command::vm::{Fleet, HostKeys};
+use crate::command::vm::{Fleet, HostKeys, Template, remembered};
 use crate::error::{Error, Result};
 use crate::guest::users::{self, AgentSetup};
 use crate::host::{self, Host};
@@ -33,6 +34,9 @@ pub struct Args {
     /// Let it into every workspace of its VM, those to come included
     #[arg(long)]
     grant_all: bool,
+    /// What it is set up by
+    #[command(flatten)]
+    template: Template,
     /// How it is set up
     #[command(flatten)]
     setup: SetupFlags,
@@ -53,7 +57,9 @@ pub struct Request {
     pub vm: Option<MachineName>,
     /// Whether it may enter every workspace there.
     pub grant_all: bool,
-    /// How it is set up.
+    /// The template it is set up by, if one was named.
+    pub template: Option<String>,
+    /// How it is set up otherwise.
     pub setup: AgentSetup,
     /// Git credentials that it keeps.
     pub git: Option<SetupGit>,
@@ -65,13 +71,18 @@ impl Args {
     /// Checks everything that needs neither state nor network.
     ///
     /// # Errors
-    /// `invalid_name`, `usage`, `invalid_repo`, `invalid_ref`, `git_auth_missing`, `invalid_environment`.
+    /// `invalid_name`, `usage`, `template_not_found`, `config_invalid`, `invalid_repo`, `invalid_ref`, `git_auth_missing`, `invalid_environment`.
     pub fn resolve(self, host: &Host) -> Result<Request> {
-        let Self { agent, vm, grant_all, setup, git, keys: HostKeys { accept_new_host_key } } = self;
+        let Self { agent, vm, grant_all, template: Template { template }, setup, git, keys } = self;
+        let HostKeys { accept_new_host_key } = keys;
+        if template.is_some() {
+            host.config()?.agent_template(template.as_deref())?;
+        }
         Ok(Request {
             name: AgentName::parse(&agent)?,
             vm: named_vm(vm)?,
             grant_all,
+            template,
             setup: setup.resolve()?,
             git: git.resolve(host, "agent create AGENT --setup-git")?,
             accept_new: accept_new_host_key,
@@ -83,13 +94,14 @@ impl Args {
 /// whole.
 ///
 /// # Errors
-/// `agent_exists`, `vm_not_found`, `vm_not_ready`, `input_required`, `vm_busy`, `shell_not_found`, `name_taken`, those of
+/// `agent_exists`, `template_not_found`, `config_invalid`, `vm_not_found`, `vm_not_ready`, `input_required`, `vm_busy`, `shell_not_found`, `name_taken`, those of
 /// connecting and of keeping credentials, `guest_failed`, or the store's own.
 pub async fn run(fleet: &Fleet, request: Request) -> Result<AgentCreateReport> {
-    let Request { name, vm, grant_all, setup, git, accept_new } = request;
-    let known_vm = match known(fleet, &name)? {
+    let Request { name, vm, grant_all, template, setup, git, accept_new } = request;
+    let before = known(fleet, &name)?;
+    let known_vm = match &before {
         Some(there) => {
-            check(&there, vm.as_ref())?;
+            check(there, vm.as_ref())?;
             Some(MachineName::parse(&there.vm)?)
         }
         None => vm,
@@ -101,7 +113,7 @@ pub async fn run(fleet: &Fleet, request: Request) -> Result<AgentCreateReport> {
         vm: vm.name.clone(),
         create_id: call.clone(),
         linux_user: name.user(),
-        template: None,
+        template: template.as_deref().and_then(remembered).map(str::to_owned),
         setup,
         shell: None,
         dotfiles_problem: None,
@@ -110,10 +122,13 @@ pub async fn run(fleet: &Fleet, request: Request) -> Result<AgentCreateReport> {
         created_at: String::new(),
     };
     // One that is there is no reason to ask its machine.
-    if let Some(there) = known(fleet, &name)?.filter(|there| there.state == AgentState::Ready) {
-        say_differences(fleet, &there, &wanted);
-        return report(fleet, &there, false, Vec::new());
+    if let Some(there) = before.as_ref().filter(|there| there.state == AgentState::Ready) {
+        say_differences(fleet, there, &wanted, template.is_some());
+        return report(fleet, there, false, Vec::new());
     }
+    // Nor is one whose template is not there.
+    let named = template.is_some();
+    with_template(fleet, template_of(before.as_ref(), &wanted, named).as_deref(), &wanted.setup)?;
     let connection = fleet.reach(&vm, accept_new).await?;
     let machine = SshMachine::new(Arc::clone(&connection));
     let _claim = fleet.claim_patiently(&vm.name).await?;
@@ -122,19 +137,22 @@ pub async fn run(fleet: &Fleet, request: Request) -> Result<AgentCreateReport> {
         // Another create may have been faster.
         check(there, Some(&MachineName::parse(&vm.name)?))?;
         if there.state == AgentState::Ready {
-            say_differences(fleet, there, &wanted);
+            say_differences(fleet, there, &wanted, named);
             connection.close().await;
             return report(fleet, there, false, Vec::new());
         }
     }
     // One that was cut off keeps its mark, which its user may carry already.
     let agent = match there {
-        Some(there) => AgentRecord { setup: wanted.setup, ..there },
+        Some(there) => {
+            AgentRecord { template: template_of(Some(&there), &wanted, named), setup: wanted.setup, ..there }
+        }
         None => known(fleet, &name)?.ok_or_else(|| not_found(&name))?,
     };
+    let setup = with_template(fleet, agent.template.as_deref(), &agent.setup)?;
     let ready = take_back_when_undone(fleet, &machine, &agent, &call);
     let (agent, steps) =
-        prepare::run(fleet, &machine, &agent, &call, git, || ready.store(true, Ordering::Relaxed)).await?;
+        prepare::run(fleet, &machine, &agent, &setup, &call, git, || ready.store(true, Ordering::Relaxed)).await?;
     if grant_all && !agent.grant_all {
         fleet.progress.warn(warning(
             "agent_differs",
@@ -175,10 +193,16 @@ fn check(there: &AgentRecord, vm: Option<&MachineName>) -> Result<()> {
     Ok(())
 }
 
+/// The template of an agent that is gone on with: the one that is named now, or else its own.
+fn template_of(there: Option<&AgentRecord>, wanted: &AgentRecord, named: bool) -> Option<String> {
+    if named { wanted.template.clone() } else { there.and_then(|there| there.template.clone()) }
+}
+
 /// Says where an agent that is ready is other than was asked for.
-fn say_differences(fleet: &Fleet, there: &AgentRecord, wanted: &AgentRecord) {
+fn say_differences(fleet: &Fleet, there: &AgentRecord, wanted: &AgentRecord, named: bool) {
     let name = &there.name;
-    let set_up_otherwise = wanted.setup != AgentSetup::default() && wanted.setup != there.setup;
+    let otherwise = named && wanted.template != there.template;
+    let set_up_otherwise = otherwise || wanted.setup != AgentSetup::default() && wanted.setup != there.setup;
     let differences = [
         (set_up_otherwise, format!("it was set up otherwise: agent-workspace agent reinit {name} with the same flags")),
         (

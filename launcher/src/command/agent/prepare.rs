@@ -7,14 +7,15 @@ use crate::command::create::credentials::SetupGit;
 use crate::command::vm::Fleet;
 use crate::error::{Error, Result};
 use crate::guest::git_auth;
-use crate::guest::users::{self, DEFAULT_SHELL, Dotfiles};
+use crate::guest::users::{self, AgentSetup, DEFAULT_SHELL, Dotfiles};
 use crate::output::warning;
 use crate::phase::Phase;
 use crate::ssh::SshMachine;
 use crate::store::AgentRecord;
 
 /// Prepares an agent on a VM that is claimed, and writes down what became of it; `ready` is called when that is written.
-/// What is there already is left as it is. `call` is the mark of this call.
+/// What is there already is left as it is. `setup` is what its template and what was asked come to, `call` the mark of this
+/// call.
 ///
 /// # Errors
 /// Those of each step but dotfiles, which are a warning, the machine's, or the store's own.
@@ -22,6 +23,7 @@ pub(super) async fn run(
     fleet: &Fleet,
     machine: &SshMachine,
     agent: &AgentRecord,
+    setup: &AgentSetup,
     call: &str,
     git: Option<SetupGit>,
     ready: impl FnOnce(),
@@ -31,7 +33,7 @@ pub(super) async fn run(
     let mut done = |step: &str, changed: bool| steps.push(VmStep { step: step.to_owned(), changed });
 
     fleet.progress.step("user_started", &format!("{name}: make sure of the user {}", agent.linux_user));
-    let shell = agent.setup.shell.as_deref().unwrap_or(DEFAULT_SHELL);
+    let shell = setup.shell.as_deref().unwrap_or(DEFAULT_SHELL);
     let account = account(agent);
     let made = fleet.phases.run(Phase::Prepare, users::make(machine, &account, shell, call)).await?;
     done("user", made.changed);
@@ -46,7 +48,7 @@ pub(super) async fn run(
         done("credentials", true);
     }
     let mut dotfiles_problem = None;
-    if let Some(dotfiles) = &agent.setup.dotfiles {
+    if let Some(dotfiles) = &setup.dotfiles {
         match install(fleet, &inside, dotfiles, call).await? {
             Ok(changed) => done("dotfiles", changed),
             Err(why) => {
