@@ -6,7 +6,7 @@ use agent_workspace_contract::{
 };
 use semver::{Version, VersionReq};
 
-use crate::backend::{BACKENDS, HOST};
+use crate::backend::{BACKENDS, HOST, VM};
 use crate::capabilities::{VERSION, names};
 use crate::cli::COMMANDS;
 use crate::error::{Error, Result, usage};
@@ -15,7 +15,11 @@ use crate::error::{Error, Result, usage};
 pub fn run() -> CapabilitiesReport {
     let commands = COMMANDS.iter().map(|name| ((*name).to_owned(), CommandSummary { json: true })).collect();
     let backends = BACKENDS.iter().enumerate().map(|(place, name)| {
-        let isolation = if *name == HOST { "process" } else { "container" };
+        let isolation = match *name {
+            HOST => "process",
+            VM => "user",
+            _ => "container",
+        };
         ((*name).to_owned(), BackendSummary { isolation: isolation.to_owned(), default: place == 0 })
     });
     let errors = ErrorCode::ALL.iter().map(|code| {

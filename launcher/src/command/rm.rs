@@ -108,10 +108,12 @@ async fn remove(app: &App, request: &Request, into: Option<&RescueParent>) -> Re
         (Confirmed::by_keeping_it().into(), None)
     } else {
         match secure(app, &workspace, &folders, *force, into).await {
-            // Another rm was faster.
-            Err(error) if error.code() == ErrorCode::ContainerVanished && app.backend.find(name).await?.is_none() => {
-                return remove_leftovers(app, request, into).await;
-            }
+            // Another rm may be faster, and may have ended what looked.
+            Err(error) if may_be_going(app, &workspace, &error) => match app.backend.find(name).await? {
+                None => return remove_leftovers(app, request, into).await,
+                Some(now) if now.is_half_removed() => (Confirmed::by_keeping_it().into(), None),
+                Some(_) => return Err(error),
+            },
             secured => secured?,
         }
     };
@@ -122,6 +124,13 @@ async fn remove(app: &App, request: &Request, into: Option<&RescueParent>) -> Re
     app.progress.step("rm_started", &format!("removing workspace {}", workspace.name));
     let removal = app.backend.remove(&workspace, *keep_volumes, proof).await?;
     finish(workspace.name, removal, into, rescued)
+}
+
+/// Whether an error of looking may come from a removal that is under way. Where a workspace has a user of its own, that
+/// ends every process of the user, and so the look.
+fn may_be_going(app: &App, workspace: &Workspace, error: &Error) -> bool {
+    let has_own_user = || app.backend.machine(workspace).own_user().is_some();
+    error.code() == ErrorCode::ContainerVanished || (error.code() == ErrorCode::UnsavedWork && has_own_user())
 }
 
 /// Why nothing is lost, and where the work is that was brought out.

@@ -33,7 +33,7 @@ use crate::workspace::MachineName;
 /// How long a VM that is merely looked at may take to answer.
 pub(super) const LOOK_LIMIT: Duration = Duration::from_secs(10);
 /// How long a command that does little waits for others that are at work on its VM.
-const CLAIM_PATIENCE: Duration = Duration::from_secs(30);
+const CLAIM_PATIENCE: Duration = Duration::from_secs(120);
 
 /// What every command about machines is given.
 pub struct Fleet {
@@ -127,7 +127,7 @@ impl Fleet {
         connection.map_err(|error| error.detail("vm", vm.name.clone()))
     }
 
-    /// Lays a claim to a VM for a command that does little: waits for others half a minute at most.
+    /// Lays a claim to a VM for a command that does little: waits for others two minutes at most.
     ///
     /// # Errors
     /// `vm_busy`, `state_failed`.

@@ -254,7 +254,7 @@ fn the_token_is_nowhere_whatever_command_is_given_it() {
 
     // Machines over SSH, which are given nothing of it.
     let machines = Machines::new();
-    let machine = machines.start("canary");
+    let machine = machines.start_with_disk("canary");
     let host = format!("{} --accept-new-host-key", machine.address);
     search.once(&machines.over(search.launcher(&format!("vm-host add box {host}"))), 0);
     search.once(&machines.over(search.launcher(&format!("vm create canary --host {host}"))), 0);
@@ -262,14 +262,21 @@ fn the_token_is_nowhere_whatever_command_is_given_it() {
         search.once(&machines.over(search.launcher(line)), 0);
     }
     search.once(&machines.over(search.launcher("vm stop canary")), 9);
+    search.once(&machines.over(search.launcher("vm port-forward canary 0:22 --timeout 2s")), 124);
     for line in [
         "agent create claude",
         "agent list",
         "agent describe claude",
         "agent reinit claude",
+        "create --vm canary --no-clone --name there",
         "workspace-grants grant claude --all",
         "workspace-grants list claude",
         "workspace-grants deny claude --all",
+        "repair there",
+        "rehome there --to /srv/agent-workspace/moved",
+        "copy there --name too",
+        "vm logs canary",
+        "vm ssh-config",
     ] {
         search.once(&machines.over(search.launcher(line)), 0);
     }
@@ -277,9 +284,15 @@ fn the_token_is_nowhere_whatever_command_is_given_it() {
         "find /etc /home /root /srv /tmp /run /var/log /var/tmp -xdev -type f -exec cat {} + | tr -cd '[:print:]\\n'",
     );
     search.is_not_in("the files of a machine", &files);
-    for line in ["agent delete claude", "vm delete canary", "vm-host remove box"] {
+    for line in ["rm there", "rm too", "agent delete claude", "vm delete canary", "vm-host remove box"] {
         search.once(&machines.over(search.launcher(line)), 0);
     }
+
+    // A configuration, which has none of it.
+    for line in ["config sample", "config init", "config check"] {
+        search.once(&search.launcher(line), 0);
+    }
+    search.once(&search.launcher("config edit"), 2);
 
     search.look_at_the_engine();
     live.inside("clone", "touch /work/new");

@@ -275,7 +275,8 @@ fn a_fleet_stays_whole_while_one_vm_is_lost_and_comes_back() {
     assert_eq!(states(&world.ok("ls")).len(), 12);
 
     world.ok("stop --backend vm north-3");
-    north.run(&format!("echo unsaved >{ROOT}/agent-ws-north-2/work/file"));
+    let by_its_user = "setpriv --reuid=ws--north-2 --regid=ws--north-2 --clear-groups";
+    north.run(&format!("{by_its_user} sh -c 'echo unsaved >{ROOT}/agent-ws-north-2/work/file'"));
     west.freeze();
     let sessions = || [east.sessions(), north.sessions()];
     let asked = sessions();

@@ -8,6 +8,7 @@ if [ -n "$(ls -A)" ]; then
   echo "something is in $1 already" >&2
   exit 82
 fi
+mode=$(stat -c %a .)
 # Modes are those of the tar.
 umask 0
 if tar --version 2>/dev/null | grep -q GNU; then
@@ -16,6 +17,8 @@ else
   tar -o -xf - || exit
   find . -type f '(' -perm -4000 -o -perm -2000 ')' -exec chmod ug-s {} + || exit
 fi
+# The folder itself was there, and some tars take the mark of its group away.
+[ "$(stat -c %a .)" = "$mode" ] || chmod "$mode" . || exit
 # What is shared with a group is so to the bottom, as if it had been made here.
 if [ -g . ] || [ -n "$(getfacl -cd . 2>/dev/null)" ]; then
   find . -mindepth 1 ! -type l -exec chmod g=u,o= {} + || exit
