@@ -307,6 +307,13 @@ fn a_fleet_stays_whole_while_one_vm_is_lost_and_comes_back() {
     // There is nothing to mend.
     let mut lines: Vec<String> = now.iter().map(|name| format!("repair --backend vm {name}")).collect();
     let agents = world.ok("agent list");
+    // An agent that may into everything is told with this which clones made since its git may trust, and nothing else.
+    let told: Vec<_> = rows(&agents, "/agents").map(|row| format!("agent reinit {}", text(&row["agent"]))).collect();
+    for (line, told) in told.iter().zip(world.all_ok(&told)) {
+        for step in rows(&told, "/steps").filter(|step| step["changed"] == true) {
+            assert_eq!(step["step"], "git", "{line}: {told:?}");
+        }
+    }
     lines.extend(rows(&agents, "/agents").map(|row| format!("agent reinit {}", text(&row["agent"]))));
     for (line, mended) in lines.iter().zip(world.all_ok(&lines)) {
         assert_eq!(mended.at("/changed"), false, "{line}: {mended:?}");
