@@ -304,6 +304,10 @@ impl Backend for Vms {
         }
     }
 
+    fn ssh_alias(&self, workspace: &Workspace) -> Option<String> {
+        self.row(&workspace.name).ok().flatten().map(|row| self.client.alias(&row.vm))
+    }
+
     async fn list(&self) -> Result<Vec<Workspace>> {
         let mut rows = self.rows()?;
         rows.retain(|row| row.state != WorkspaceState::Kept);
