@@ -1,5 +1,7 @@
 //! The command line as a clap tree. No behaviour: parsing looks nothing up.
 
+use std::ffi::OsString;
+
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
 use crate::command;
@@ -232,6 +234,80 @@ pub enum ImageVerb {
     Build(command::image::Args),
 }
 
+/// Names of all commands; those of a group with the group's name before them. What begins with `__` is nobody's to call.
+pub const COMMANDS: [&str; 45] = [
+    "agent create",
+    "agent delete",
+    "agent describe",
+    "agent list",
+    "agent reinit",
+    "capabilities",
+    "completion",
+    "config check",
+    "config edit",
+    "config init",
+    "config sample",
+    "copy",
+    "create",
+    "describe",
+    "doctor",
+    "field",
+    "help",
+    "image build",
+    "ls",
+    "parse-repo",
+    "prune",
+    "rehome",
+    "repair",
+    "rm",
+    "schema",
+    "start",
+    "stop",
+    "tunnel",
+    "up",
+    "vm create",
+    "vm delete",
+    "vm describe",
+    "vm list",
+    "vm logs",
+    "vm port-forward",
+    "vm reinit",
+    "vm ssh-config",
+    "vm start",
+    "vm stop",
+    "vm-host add",
+    "vm-host list",
+    "vm-host remove",
+    "workspace-grants deny",
+    "workspace-grants grant",
+    "workspace-grants list",
+];
+
+/// What programs ask before they ask for more, as they type it: read off the words, as whoever asks it before each
+/// command should not wait for the tree. `None` for everything else, and for what the tree has to say no to.
+pub fn at_once(args: &[OsString]) -> Option<Cli> {
+    let cli = Cli { global: Global::default(), version: false, supports: None, requires: None, command: None };
+    let words: Vec<&str> = args.iter().skip(1).map(|word| word.to_str()).collect::<Option<_>>()?;
+    match words[..] {
+        ["--version"] => Some(Cli { version: true, ..cli }),
+        ["--supports", name] if is_name(name) => Some(Cli { supports: Some(name.to_owned()), ..cli }),
+        ["capabilities"] => Some(Cli { command: Some(Verb::Capabilities), ..cli }),
+        _ => None,
+    }
+}
+
+fn is_name(word: &str) -> bool {
+    word.starts_with(|first: char| first.is_ascii_alphanumeric())
+}
+
+/// Parses a command line, the program's name first.
+///
+/// # Errors
+/// The parser's own, of which help is one.
+pub fn parse(args: &[OsString]) -> Result<Cli, clap::Error> {
+    Cli::try_parse_from(args)
+}
+
 /// The tree, for help and tests.
 pub fn tree() -> clap::Command {
     Cli::command()
@@ -250,8 +326,51 @@ pub fn help(words: &[String]) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use super::*;
+
     #[test]
     fn the_tree_holds_together() {
-        super::tree().debug_assert();
+        tree().debug_assert();
+    }
+
+    #[test]
+    fn the_commands_are_those_of_the_tree() {
+        let mut names = Vec::new();
+        let tree = tree();
+        for command in tree.get_subcommands().filter(|command| !command.get_name().starts_with("__")) {
+            let below: Vec<&str> = command.get_subcommands().map(clap::Command::get_name).collect();
+            if below.is_empty() {
+                names.push(command.get_name().to_owned());
+            }
+            names.extend(below.iter().map(|inner| format!("{} {inner}", command.get_name())));
+        }
+        names.sort_unstable();
+        assert_eq!(names, COMMANDS);
+    }
+
+    #[test]
+    fn what_is_read_off_the_words_is_what_the_tree_makes_of_them() {
+        let args = |words: &[&str]| -> Vec<OsString> {
+            std::iter::once(&"agent-workspace").chain(words).map(OsString::from).collect()
+        };
+        for words in [&["--version"][..], &["--supports", "output-json"], &["--supports", "ls"], &["capabilities"]] {
+            let args = args(words);
+            let read = at_once(&args).unwrap_or_else(|| panic!("{words:?} is read"));
+            assert_eq!(format!("{read:?}"), format!("{:?}", parse(&args).unwrap()), "{words:?}");
+        }
+        for words in [
+            &[][..],
+            &["--supports"],
+            &["--supports", ""],
+            &["--supports", "--version"],
+            &["--supports", "--"],
+            &["--version", "--supports", "x"],
+            &["--version", "ls"],
+            &["capabilities", "--output", "json"],
+            &["capabilities", "--help"],
+            &["ls"],
+        ] {
+            assert!(at_once(&args(words)).is_none(), "{words:?} is the tree's to judge");
+        }
     }
 }

@@ -28,13 +28,12 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use agent_workspace_contract::{DoctorReport, ErrorCode, Exit, HelpReport, LsReport, VersionReport};
-use clap::FromArgMatches;
 use clap::error::ErrorKind;
 use serde::Serialize;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::backend::Backend;
-use crate::cli::{AgentVerb, Cli, ConfigVerb, ImageVerb, Verb, VmHostVerb, VmVerb, WorkspaceGrantsVerb};
+use crate::cli::{AgentVerb, ConfigVerb, ImageVerb, Verb, VmHostVerb, VmVerb, WorkspaceGrantsVerb};
 use crate::command::App;
 use crate::command::vm::Fleet;
 use crate::completion::Named;
@@ -52,12 +51,11 @@ const UNDO_LIMIT: Duration = Duration::from_secs(60);
 
 /// Runs one invocation from argv to exit code.
 pub fn run(host: &Host) -> Exit {
-    // Building the tree is most of what parsing costs, so it is built once.
-    let tree = cli::tree();
-    let early = Early::scan(host, &command::capabilities::names_in(&tree));
+    let early = Early::scan(host, &cli::COMMANDS);
     output::answer_panics(&early);
     let mut output = Output::new(&early, host);
-    let parsed = tree.try_get_matches_from(host.args()).and_then(|mut matches| Cli::from_arg_matches_mut(&mut matches));
+    // Building the tree is most of what a short command costs.
+    let parsed = cli::at_once(host.args()).map_or_else(|| cli::parse(host.args()), Ok);
     let cli = match parsed {
         Ok(cli) => cli,
         Err(error) => return answer_parse_error(&mut output, &error),

@@ -33,7 +33,7 @@ pub struct Early {
 
 impl Early {
     /// Scans argv without parsing it. Needed because a parse error must be answered in the right form.
-    pub fn scan(host: &Host, commands: &[String]) -> Self {
+    pub fn scan(host: &Host, commands: &[&str]) -> Self {
         let mut early = Self::default();
         let mut typed = Vec::new();
         let mut words = host.args().iter().skip(1).map(|word| word.to_string_lossy()).peekable();
@@ -62,7 +62,7 @@ impl Early {
                 _ => {}
             }
         }
-        let known = |name: &str| commands.iter().any(|command| command == name).then(|| name.to_owned());
+        let known = |name: &str| commands.contains(&name).then(|| name.to_owned());
         early.command = match typed.as_slice() {
             [] => None,
             [only] => known(only),
@@ -251,7 +251,7 @@ mod tests {
     use super::*;
 
     fn scan(args: &[&str]) -> Early {
-        Early::scan(&Host::fixed(args, []), &["create", "image build", "ls", "up"].map(str::to_owned))
+        Early::scan(&Host::fixed(args, []), &["create", "image build", "ls", "up"])
     }
 
     #[test]

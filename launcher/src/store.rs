@@ -32,6 +32,8 @@ use crate::ssh::quoting::join;
 const FILE: &str = "state.db";
 /// Longer than fifty commands that write at once take, each its own few milliseconds.
 const BUSY: Duration = Duration::from_secs(20);
+/// How often who waits for a claim looks whether the others are done.
+const CLAIM_PAUSE: Duration = Duration::from_millis(50);
 
 /// Where the state is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -120,6 +122,25 @@ impl Store {
     pub fn claim(&self, vm: &str) -> Result<Claim> {
         self.make_folder()?;
         Claim::lay(&self.folder, vm)
+    }
+
+    /// The same, waiting for others that are at work on it for a time.
+    ///
+    /// # Errors
+    /// `vm_busy` when the time has gone by, `state_failed`.
+    pub async fn claim_within(&self, vm: &str, patience: Duration) -> Result<Claim> {
+        let until = tokio::time::Instant::now() + patience;
+        loop {
+            match self.claim(vm) {
+                Err(error) if error.code() == ErrorCode::VmBusy && tokio::time::Instant::now() < until => {
+                    tokio::time::sleep(CLAIM_PAUSE).await;
+                }
+                Err(error) if error.code() == ErrorCode::VmBusy => {
+                    return Err(error.cause(format!("it was waited for {} seconds", patience.as_secs())));
+                }
+                laid => return laid,
+            }
+        }
     }
 
     /// Whether a command is at work on a VM.

@@ -15,7 +15,7 @@ mod walls;
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use agent_workspace_contract::{EnvVar, ErrorCode, Isolation, Plan, PlannedVolume, Problem, WorkspaceStatus};
 use async_trait::async_trait;
@@ -69,7 +69,9 @@ pub fn knows(state: &Path, name: &WorkspaceName) -> Result<Known> {
 pub struct Folders {
     root: PathBuf,
     prefix: Prefix,
-    bubblewrap: Bubblewrap,
+    host: Host,
+    /// Looked for when somebody asks for it, which a list does not.
+    bubblewrap: OnceLock<Bubblewrap>,
     /// The number of whoever calls, who is the user of a workspace without walls.
     caller: u32,
     /// What the caller's terminal is.
@@ -85,7 +87,8 @@ impl Folders {
         Ok(Self {
             root: host.state_folder()?.join("workspaces"),
             prefix,
-            bubblewrap: Bubblewrap::at(host.program("bwrap")),
+            host: host.clone(),
+            bubblewrap: OnceLock::new(),
             caller: rustix::process::geteuid().as_raw(),
             terminal: host.named("TERM").ok().flatten(),
         })
@@ -96,7 +99,7 @@ impl Folders {
     }
 
     fn bubblewrap(&self) -> &Bubblewrap {
-        &self.bubblewrap
+        self.bubblewrap.get_or_init(|| Bubblewrap::at(self.host.program("bwrap")))
     }
 
     fn folder(&self, name: &str) -> Folder {
@@ -390,7 +393,7 @@ impl Backend for Folders {
         Examined::Machine(MachineFacts {
             place,
             unusable,
-            walls: self.bubblewrap.about().await,
+            walls: self.bubblewrap().about().await,
             free: there.and_then(host::free_space),
             survey: Ok(self.look_around()),
         })

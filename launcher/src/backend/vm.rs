@@ -10,7 +10,7 @@ mod sweep;
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use agent_workspace_contract::{ErrorCode, Isolation, Plan, PlannedVolume, Problem, WorkspaceStatus};
 use async_trait::async_trait;
@@ -41,7 +41,9 @@ use crate::workspace::{ImageRef, Prefix, WorkspaceName};
 /// The workspaces of the VMs that are remembered.
 pub struct Vms {
     store: Store,
-    client: ssh::Client,
+    host: Host,
+    /// What connects, read off the host when the first VM is asked: whoever has none does not wait for that.
+    client: OnceLock<ssh::Client>,
     prefix: Prefix,
     /// The VMs that this command has to do with.
     links: Mutex<HashMap<String, Arc<Link>>>,
@@ -64,7 +66,8 @@ impl Vms {
     pub fn open(host: &Host, prefix: Prefix) -> Result<Self> {
         Ok(Self {
             store: Store::of(host)?,
-            client: ssh::Client::of_vms(host)?,
+            host: host.clone(),
+            client: OnceLock::new(),
             prefix,
             links: Mutex::default(),
             makings: Mutex::default(),
@@ -105,6 +108,14 @@ impl Vms {
         self.store.write()?.owner()
     }
 
+    fn client(&self) -> Result<&ssh::Client> {
+        if let Some(client) = self.client.get() {
+            return Ok(client);
+        }
+        let client = ssh::Client::of_vms(&self.host)?;
+        Ok(self.client.get_or_init(|| client))
+    }
+
     /// A VM, by its one connection.
     fn link(&self, vm: &str) -> Result<Arc<Link>> {
         let mut links = self.links.lock().unwrap_or_else(PoisonError::into_inner);
@@ -112,7 +123,7 @@ impl Vms {
             return Ok(Arc::clone(link));
         }
         let record = self.store.read()?.map_or(Ok(None), |records| records.vm(vm))?.ok_or_else(|| no_vm(vm))?;
-        let link = Arc::new(Link::new(record, self.client.clone()));
+        let link = Arc::new(Link::new(record, self.client()?.clone()));
         links.insert(vm.to_owned(), Arc::clone(&link));
         Ok(link)
     }
@@ -249,7 +260,7 @@ impl Vms {
     /// Has what runs in a workspace ended, frozen or thawed. Returns whether anything did.
     async fn signal(&self, row: &WorkspaceRecord, what: &str, doing: &str) -> Result<bool> {
         let link = self.link(&row.vm)?;
-        let said = link.say(RUN, &[&row.linux_user, what], None, doing).await?;
+        let said = link.say(RUN, &[&row.linux_user, what, &row.folder, &row.create_id], None, doing).await?;
         Ok(reported(&said, "changed") == Some("yes"))
     }
 }
@@ -350,14 +361,14 @@ impl Backend for Vms {
             .hint(why.and_then(|problem| problem.hint.clone()).unwrap_or_else(|| "try again in a moment".to_owned())));
         }
         let thawed = self.signal(&row, "CONT", "let the workspace go on").await?;
-        let started = self.store.write()?.set_workspace_stopped(&row.name, false)?;
+        let started = self.store.write()?.set_workspace_stopped(&row.name, &row.create_id, false)?;
         Ok(thawed || started)
     }
 
     async fn stop(&self, workspace: &Workspace) -> Result<bool> {
         let row = self.row_of(workspace)?.ok_or_else(|| vanished(&workspace.name))?;
         let ended = self.signal(&row, "end", "end what runs in the workspace").await?;
-        let stopped = self.store.write()?.set_workspace_stopped(&row.name, true)?;
+        let stopped = self.store.write()?.set_workspace_stopped(&row.name, &row.create_id, true)?;
         Ok(ended || stopped)
     }
 

@@ -232,7 +232,7 @@ pub(super) fn account(agent: &AgentRecord) -> Account<'_> {
 }
 
 /// Makes the agent's user a member of the groups of these workspaces and of no others. With `end`, what runs in one that
-/// it leaves is ended.
+/// it leaves is ended. `None` when it has no user any more, who is in no group.
 ///
 /// # Errors
 /// Those of the machine.
@@ -242,10 +242,11 @@ pub(super) async fn settle(
     agent: &AgentRecord,
     admitted: &[AdmittedTo],
     end: bool,
-) -> Result<Settled> {
+) -> Result<Option<Settled>> {
     let groups: Vec<_> = admitted.iter().map(|to| to.group.clone()).collect();
     let account = account(agent);
     let settled = fleet.phases.run(Phase::Prepare, settle_groups(machine, &account, &groups, end)).await?;
+    let Some(settled) = settled else { return Ok(None) };
     for to in admitted.iter().filter(|to| to.state == WorkspaceState::Ready && settled.missing.contains(&to.group)) {
         let AdmittedTo { workspace, group, .. } = to;
         fleet.progress.warn(warning(
@@ -253,7 +254,15 @@ pub(super) async fn settle(
             format!("workspace {workspace} has no group {group} on VM {} any more; repair it first", agent.vm),
         ));
     }
-    Ok(settled)
+    Ok(Some(settled))
+}
+
+/// An agent whose user somebody has removed by hand.
+pub(super) fn no_user(agent: &AgentRecord) -> Error {
+    let AgentRecord { name, vm, linux_user, .. } = agent;
+    Error::new(ErrorCode::GuestFailed, format!("VM {vm} has no user {linux_user} any more"))
+        .detail("agent", name.clone())
+        .hint(format!("make it anew: agent-workspace agent reinit {name}"))
 }
 
 /// Tells the agent's git which clones of others it may trust. That it could not be told is a warning: everything else works.

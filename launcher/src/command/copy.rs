@@ -51,8 +51,6 @@ pub struct Request {
     pub source: WorkspaceName,
     /// Where that lives.
     pub source_backend: &'static str,
-    /// That, where it was typed.
-    pub typed: Option<String>,
     /// What the new workspace is to be called.
     pub name: WorkspaceName,
     /// The VM that it is to be on, where one was named.
@@ -87,7 +85,7 @@ impl Args {
         let chosen = self.backend(host);
         backend::choose(chosen.as_deref(), host)?;
         let (source, from) = self.source(host)?;
-        let Self { source: _, name, backend, vm, source_backend, setup_git, token_stdin } = self;
+        let Self { source: _, name, backend, vm, source_backend: _, setup_git, token_stdin } = self;
         let vm = vm.map(|vm| MachineName::parse(&vm)).transpose()?;
         if vm.is_some() {
             create::on_vm(backend.as_deref())?;
@@ -120,7 +118,6 @@ impl Args {
         Ok(Request {
             source,
             source_backend: from,
-            typed: source_backend,
             name,
             vm: vm.map(|vm| vm.as_str().to_owned()),
             image: create::resolve_image(None, host)?,
@@ -135,8 +132,9 @@ impl Args {
 /// What either backend and the guest say; `workspace_not_found`, `wrong_state` for a source that is not finished,
 /// `workspace_exists`.
 pub async fn run(app: &App, from: Arc<dyn Backend>, request: Request) -> Result<CopyReport> {
-    let Request { source, source_backend, typed, name, vm, image, setup_git } = request;
-    let of_source = |error: Error| error.with_hint(|hint| in_the_words_of(typed.as_deref(), hint));
+    let Request { source, source_backend, name, vm, image, setup_git } = request;
+    // What a hint says of the source is not to be looked for where the copy is to be.
+    let of_source = |error: Error| error.with_hint(|hint| in_the_words_of(Some(source_backend), hint));
     let source = app.phases.run(Phase::Create, find(&*from, &source)).await.map_err(of_source)?;
     app.phases.run(Phase::Create, check_free(app, &name)).await?;
 

@@ -34,8 +34,6 @@ use crate::workspace::MachineName;
 pub(super) const LOOK_LIMIT: Duration = Duration::from_secs(10);
 /// How long a command that does little waits for others that are at work on its VM.
 const CLAIM_PATIENCE: Duration = Duration::from_secs(30);
-/// How often it looks whether they are done.
-const CLAIM_PAUSE: Duration = Duration::from_millis(50);
 
 /// What every command about machines is given.
 pub struct Fleet {
@@ -137,7 +135,7 @@ impl Fleet {
         if self.store.is_claimed(vm) {
             self.progress.detail("waiting", &format!("waiting for another command on VM {vm}"));
         }
-        claim_within(&self.store, vm, CLAIM_PATIENCE).await
+        self.store.claim_within(vm, CLAIM_PATIENCE).await
     }
 
     /// Says no to a VM whose machine is not there.
@@ -257,25 +255,6 @@ fn free(store: &Store, vm: &str) -> Result<Option<Claim>> {
         Ok(claim) => Ok(Some(claim)),
         Err(error) if error.code() == ErrorCode::VmBusy => Ok(None),
         Err(error) => Err(error),
-    }
-}
-
-/// Lays a claim to a VM within a time.
-///
-/// # Errors
-/// `vm_busy` when the time has gone by, `state_failed`.
-pub(super) async fn claim_within(store: &Store, vm: &str, patience: Duration) -> Result<Claim> {
-    let until = tokio::time::Instant::now() + patience;
-    loop {
-        match store.claim(vm) {
-            Err(error) if error.code() == ErrorCode::VmBusy && tokio::time::Instant::now() < until => {
-                tokio::time::sleep(CLAIM_PAUSE).await;
-            }
-            Err(error) if error.code() == ErrorCode::VmBusy => {
-                return Err(error.cause(format!("it was waited for {} seconds", patience.as_secs())));
-            }
-            laid => return laid,
-        }
     }
 }
 

@@ -11,7 +11,7 @@ use super::agent::admitted_to;
 use super::vm::Fleet;
 use crate::error::{Error, Result};
 use crate::host::Host;
-use crate::store::{AgentRecord, AgentState, WorkspaceRecord};
+use crate::store::{AgentRecord, AgentState, WorkspaceRecord, WorkspaceState};
 use crate::workspace::WorkspaceName;
 
 /// Flags that name an agent and workspaces.
@@ -43,7 +43,8 @@ fn found(fleet: &Fleet, agent: &AgentRecord, names: &[WorkspaceName]) -> Result<
     let find = |name: &WorkspaceName| {
         let meant = [Some(name.canonical()), name.legacy(), name.verbatim()];
         for full in meant.into_iter().flatten() {
-            if let Some(record) = records.as_ref().map(|records| records.workspace(full)).transpose()?.flatten() {
+            let record = records.as_ref().map(|records| records.workspace(full)).transpose()?.flatten();
+            if let Some(record) = record.filter(|record| record.state != WorkspaceState::Kept) {
                 return Ok(record);
             }
         }

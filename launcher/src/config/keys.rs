@@ -133,7 +133,7 @@ pub(super) const SECTIONS: &[Section] = &[
         named: None,
         means: "What is meant when nothing is said. Flags and variables come first.",
         keys: &[
-            key("backend", Kind::Text(backend), Unset::Is("\"docker\""), "where workspaces live: docker or host"),
+            key("backend", Kind::Text(backend), Unset::Is("\"docker\""), "where workspaces live: docker, host or vm"),
             key("vm", Kind::Text(machine), Unset::Nothing("\"dev\""), "the VM of workspaces on VMs"),
             key("platform", Kind::Text(platform), Unset::Is("\"ssh\""), "who makes VMs"),
             key("vm_host", Kind::Text(machine), Unset::Nothing("\"box\""), "the VM host of new VMs"),

@@ -34,6 +34,8 @@ pub(super) type Templates = BTreeMap<String, Template>;
 
 /// The template that there is always.
 pub(super) const DEFAULT: &str = "default";
+/// How many may stand on one another. More than anybody keeps apart, and less than the program's own stack holds.
+pub(super) const TALLEST: usize = 256;
 
 /// One layer over another: a single value replaces, a list goes on, a map is laid over.
 pub(super) fn merge(mut under: Layer, over: &Layer) -> Layer {
@@ -64,8 +66,8 @@ pub(super) fn resolve(templates: &Templates, name: &str) -> Option<Layer> {
 }
 
 fn resolve_into(templates: &Templates, name: &str, above: &mut Vec<String>, known: &mut BTreeMap<String, Layer>) {
-    // A circle is told of when the file is read; here it only has to end.
-    if known.contains_key(name) || above.iter().any(|seen| seen == name) {
+    // A circle, and a stack without end, is told of when the file is read; here it only has to end.
+    if known.contains_key(name) || above.len() >= TALLEST || above.iter().any(|seen| seen == name) {
         return;
     }
     above.push(name.to_owned());
@@ -83,36 +85,57 @@ fn resolve_into(templates: &Templates, name: &str, above: &mut Vec<String>, know
     known.insert(name.to_owned(), layer);
 }
 
-/// Circles of templates that build on each other, each once, as the names along it with the first at its end again.
-pub(super) fn circles(templates: &Templates) -> Vec<Vec<&str>> {
-    let mut found = Vec::new();
-    let mut done = Vec::new();
+/// What is wrong with how templates build on each other.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Faults<'a> {
+    /// Circles, each once, as the names along it with the first at its end again.
+    pub(super) circles: Vec<Vec<&'a str>>,
+    /// The first that is found in a stack of more than there may be.
+    pub(super) too_tall: Option<&'a str>,
+}
+
+/// Looks for them; not further than to a stack that is too tall.
+pub(super) fn faults(templates: &Templates) -> Faults<'_> {
+    let mut found = Faults::default();
+    let mut heights = BTreeMap::new();
     for name in templates.keys() {
-        walk(templates, name, &mut Vec::new(), &mut done, &mut found);
+        walk(templates, name, &mut Vec::new(), &mut heights, &mut found);
     }
     found
 }
 
+/// Returns how many stand on one another, with this one at the top.
 fn walk<'a>(
     templates: &'a Templates,
     name: &'a str,
     path: &mut Vec<&'a str>,
-    done: &mut Vec<&'a str>,
-    found: &mut Vec<Vec<&'a str>>,
-) {
-    if let Some(at) = path.iter().position(|seen| *seen == name) {
-        found.push(path[at..].iter().copied().chain([name]).collect());
-        return;
+    heights: &mut BTreeMap<&'a str, usize>,
+    found: &mut Faults<'a>,
+) -> usize {
+    if let Some(height) = heights.get(name) {
+        return *height;
     }
-    if done.contains(&name) {
-        return;
+    if let Some(at) = path.iter().position(|seen| *seen == name) {
+        found.circles.push(path[at..].iter().copied().chain([name]).collect());
+        return 0;
+    }
+    if path.len() == TALLEST {
+        found.too_tall = found.too_tall.or(Some(name));
+    }
+    if found.too_tall.is_some() {
+        return 0;
     }
     path.push(name);
+    let mut height = 1;
     for parent in templates.get(name).map(|template| template.parents.as_slice()).unwrap_or_default() {
-        walk(templates, parent, path, done, found);
+        height = height.max(walk(templates, parent, path, heights, found) + 1);
     }
     path.pop();
-    done.push(name);
+    if height > TALLEST {
+        found.too_tall = found.too_tall.or(Some(name));
+    }
+    heights.insert(name, height);
+    height
 }
 
 #[cfg(test)]
@@ -207,7 +230,7 @@ mod tests {
                 let last = said.iter().rev().find_map(|layer| layer.get("text"));
                 prop_assert_eq!(resolved.get("text"), last, "the last that sets it wins");
             }
-            prop_assert_eq!(circles(&templates), Vec::<Vec<&str>>::new());
+            prop_assert_eq!(faults(&templates), Faults::default());
         }
     }
 
@@ -224,7 +247,8 @@ mod tests {
             ("self".to_owned(), on(&["self"])),
             ("fine".to_owned(), on(&["default"])),
         ]);
-        assert_eq!(circles(&templates), [vec!["b", "c", "b"], vec!["self", "self"]]);
+        let circles = vec![vec!["b", "c", "b"], vec!["self", "self"]];
+        assert_eq!(faults(&templates), Faults { circles, too_tall: None });
         assert_eq!(resolve(&templates, "a"), Some(Layer::new()));
     }
 
@@ -237,7 +261,30 @@ mod tests {
         };
         let templates: Templates = (0..200).map(level).collect();
         assert_eq!(resolve(&templates, "t199"), Some(Layer::new()));
-        assert_eq!(circles(&templates).len(), 0);
+        assert_eq!(faults(&templates), Faults::default());
+    }
+
+    #[test]
+    fn a_stack_without_end_is_told_of_and_resolving_it_ends() {
+        // In either order of their names, as they are looked through in that.
+        for step in [1, -1] {
+            let stack = |height: usize| -> Templates {
+                let name = |at: usize| format!("t{:06}", 500_000 + step * i64::try_from(at).unwrap());
+                (0..height).map(|at| (name(at), if at == 0 { on(&[]) } else { on(&[&name(at - 1)]) })).collect()
+            };
+            assert_eq!(faults(&stack(TALLEST)), Faults::default());
+            let higher = stack(TALLEST + 1);
+            assert!(faults(&higher).too_tall.is_some() && faults(&higher).circles.is_empty());
+            let without_end = stack(100_000);
+            assert!(faults(&without_end).too_tall.is_some());
+            assert!(
+                without_end
+                    .keys()
+                    .take(2)
+                    .chain(without_end.keys().last())
+                    .all(|it| resolve(&without_end, it).is_some())
+            );
+        }
     }
 
     #[test]

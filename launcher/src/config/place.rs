@@ -1,6 +1,7 @@
 //! Where the configuration is, and what is there.
 
-use std::io::{ErrorKind, Read};
+use std::io::{ErrorKind, IsTerminal, Read};
+use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use agent_workspace_contract::{EnvVar, ErrorCode};
@@ -59,11 +60,17 @@ pub(super) fn text(path: &Path) -> Result<Option<String>> {
             .detail("path", path.to_string_lossy())
             .hint(format!("look at it: ls -l '{}'", path.display().to_string().replace('\'', r"'\''")))
     };
-    let file = match std::fs::File::open(path) {
+    // A pipe that nobody writes to would be waited for without end, and so would a keyboard.
+    let waits = i32::try_from(rustix::fs::OFlags::NONBLOCK.bits()).unwrap_or_default();
+    let file = match std::fs::OpenOptions::new().read(true).custom_flags(waits).open(path) {
         Ok(file) => file,
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => return Ok(None),
         Err(error) => return Err(unreadable(error.to_string())),
     };
+    let kind = file.metadata().map_err(|error| unreadable(error.to_string()))?.file_type();
+    if kind.is_fifo() || file.is_terminal() {
+        return Err(unreadable("it is no file".to_owned()));
+    }
     let mut bytes = Vec::new();
     file.take(LARGEST + 1).read_to_end(&mut bytes).map_err(|error| unreadable(error.to_string()))?;
     if bytes.len() as u64 > LARGEST {
@@ -106,5 +113,15 @@ mod tests {
             assert_eq!(text(&file).unwrap_err().code(), ErrorCode::ConfigInvalid);
         }
         assert_eq!(text(folder.path()).unwrap_err().code(), ErrorCode::ConfigInvalid, "a folder");
+        assert_eq!(text(Path::new("/dev/null")).unwrap().as_deref(), Some(""));
+    }
+
+    #[test]
+    fn a_pipe_that_nobody_writes_to_is_not_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let pipe = folder.path().join("pipe");
+        let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
+        rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, mode).unwrap();
+        assert_eq!(text(&pipe).unwrap_err().code(), ErrorCode::ConfigInvalid);
     }
 }

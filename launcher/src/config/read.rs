@@ -182,7 +182,7 @@ impl Reader {
         template
     }
 
-    /// What templates build on is there, and no circle.
+    /// What templates build on is there, no circle, and not without end.
     fn check_templates(&mut self) {
         let named = std::mem::take(&mut self.reading.named);
         for (kind, templates) in named.iter().filter(|(kind, _)| keys::section(kind).is_some_and(Section::is_template))
@@ -198,7 +198,14 @@ impl Reader {
                     self.problem(Some(path.clone()), line, message, hint);
                 }
             }
-            for circle in merge::circles(templates) {
+            let faults = merge::faults(templates);
+            if let Some(name) = faults.too_tall {
+                let path = join(&join(kind, name), "inherits");
+                let line = self.lines.get(&path).copied();
+                let message = format!("{path}: more than {} templates build on each other", merge::TALLEST);
+                self.problem(Some(path), line, message, Some("write several of them as one".to_owned()));
+            }
+            for circle in faults.circles {
                 let path = join(&join(kind, circle[0]), "inherits");
                 let line = self.lines.get(&path).copied();
                 let message = format!("{path}: templates build on each other in a circle: {}", circle.join(" -> "));
@@ -457,6 +464,15 @@ mod tests {
         let whole = "2: agent_templates.a.inherits: templates build on each other in a circle: a -> b -> a (take one of \
                      them out of inherits)";
         assert_eq!(errors(text), [whole]);
+    }
+
+    #[test]
+    fn a_stack_without_end_is_an_error_and_no_crash() {
+        let template = |at: usize| format!("[vm_templates.t{at}]\ninherits = [\"t{}\"]\n", at + 1);
+        let text: String = (0..20_000).map(template).collect();
+        let found = errors(&format!("{text}[vm_templates.t20000]\n"));
+        assert_eq!(found.len(), 1);
+        assert!(found[0].contains("inherits: more than 256 templates build on each other"), "{found:?}");
     }
 
     #[test]

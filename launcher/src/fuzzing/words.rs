@@ -1,11 +1,10 @@
 //! Properties of what people type: repositories, names, flags' values, pointers, whole command lines.
 
-use clap::FromArgMatches;
 use serde_json::Value;
 
 use super::{check_document, check_error};
 use crate::backend::docker::fuzzing::address;
-use crate::cli::{Cli, Form};
+use crate::cli::{self, Form};
 use crate::command::{capabilities, field as command};
 use crate::error::Result;
 use crate::host::Host;
@@ -175,10 +174,8 @@ pub(super) fn arguments(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
     let words: Vec<&str> = text.lines().take(24).collect();
     let host = Host::fixed(&words, []);
-    let tree = crate::cli::tree();
-    let early = Early::scan(&host, &capabilities::names_in(&tree));
-    let Ok(mut matches) = tree.try_get_matches_from(host.args()) else { return };
-    let Ok(cli) = Cli::from_arg_matches_mut(&mut matches) else { return };
+    let early = Early::scan(&host, &cli::COMMANDS);
+    let Ok(cli) = cli::parse(host.args()) else { return };
     assert_eq!(early.json, cli.global.output == Form::Json, "{words:?}");
     assert_eq!(early.quiet, cli.global.quiet, "{words:?}");
 }

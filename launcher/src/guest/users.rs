@@ -154,7 +154,7 @@ pub fn home_of(user: &str) -> String {
 /// `shell_not_found`, `name_taken` when a user or folder of that name is somebody else's, `guest_failed`, or the machine's.
 pub async fn make(machine: &dyn Machine, account: &Account<'_>, shell: &str, call: &str) -> Result<Made> {
     let doing = "make the agent's user";
-    let script = Command::script(MAKE, &[account.user, account.mark, shell, call]).run_by(Who::Root);
+    let script = Command::script(MAKE, &[WORKSPACES, account.user, account.mark, shell, call]).run_by(Who::Root);
     let output = run_short(machine, script, doing).await.map_err(on_the_machine)?;
     if output.status == NO_SHELL {
         return Err(Error::new(ErrorCode::ShellNotFound, format!("the machine has no login shell {shell:?}"))
@@ -182,7 +182,7 @@ pub struct Settled {
     pub ended: u64,
 }
 
-/// Makes the user a member of these groups of workspaces and of no others. Linux gives and takes groups when a process
+/// Makes the user a member of these groups of workspaces and of no others; `None` when there is no such user. Linux gives and takes groups when a process
 /// begins: with `end`, what runs in a group that was left is ended.
 ///
 /// # Errors
@@ -192,19 +192,22 @@ pub async fn settle_groups(
     account: &Account<'_>,
     groups: &[String],
     end: bool,
-) -> Result<Settled> {
+) -> Result<Option<Settled>> {
     let doing = "set the groups of the agent's user";
-    let mut args = vec![account.user, account.mark, if end { "yes" } else { "no" }, WORKSPACES];
+    let mut args = vec![WORKSPACES, account.user, account.mark, if end { "yes" } else { "no" }];
     args.extend(groups.iter().map(String::as_str));
     let script = Command::script(GROUPS, &args).run_by(Who::Root);
     let output = run_short(machine, script, doing).await.map_err(on_the_machine)?;
+    if output.status == NO_USER {
+        return Ok(None);
+    }
     let said = whole(&output, account, doing)?;
     let all = |name: &str| {
         let lines = said.lines().filter_map(|line| line.strip_prefix(name)?.strip_prefix('='));
         lines.map(str::to_owned).collect()
     };
     let (running, ended) = (number(said, "running"), number(said, "ended"));
-    Ok(Settled { added: all("added"), removed: all("removed"), missing: all("missing"), running, ended })
+    Ok(Some(Settled { added: all("added"), removed: all("removed"), missing: all("missing"), running, ended }))
 }
 
 /// Lets git trust the clones in these folders, whoever owns them; `machine` acts as the agent. Returns whether something
@@ -271,7 +274,7 @@ pub struct Look {
 /// `name_taken` when the user is somebody else's, `guest_failed`, or the machine's own.
 pub async fn look(machine: &dyn Machine, account: &Account<'_>) -> Result<Option<Look>> {
     let doing = "look at the agent's user";
-    let script = Command::script(LOOK, &[account.user, account.mark]).run_by(Who::Root);
+    let script = Command::script(LOOK, &[WORKSPACES, account.user, account.mark]).run_by(Who::Root);
     let output = run_short(machine, script, doing).await.map_err(on_the_machine)?;
     let said = whole(&output, account, doing)?;
     let is = |name: &str| reported(said, name) == Some("yes");
@@ -296,7 +299,7 @@ pub struct Gone {
 pub async fn remove(machine: &dyn Machine, account: &Account<'_>, call: Option<&str>, end: bool) -> Result<Gone> {
     let doing = "remove the agent's user";
     let end = if end { "yes" } else { "no" };
-    let args = [account.user, account.mark, call.unwrap_or_default(), WORKSPACES, end];
+    let args = [WORKSPACES, account.user, account.mark, call.unwrap_or_default(), end];
     // A home may be large: this ends with the command, and not with a step that does little.
     let output = machine.run(Command::script(REMOVE, &args).run_by(Who::Root), &mut |_| {}).await?;
     if output.status == AT_WORK {
@@ -340,8 +343,6 @@ fn whole<'a>(output: &'a Output, account: &Account<'_>, doing: &str) -> Result<&
             Err(Error::new(ErrorCode::GuestFailed, format!("could not {doing}: it was removed in the meantime"))
                 .hint("see: agent-workspace agent list"))
         }
-        NO_USER => Err(Error::new(ErrorCode::GuestFailed, format!("the machine has no user {user} any more"))
-            .hint("make it anew: agent-workspace agent reinit")),
         _ => Err(on_the_machine(failed(doing, output))),
     }
 }

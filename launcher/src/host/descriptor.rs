@@ -18,6 +18,9 @@ pub fn passphrase(descriptor: u32) -> Result<Secret> {
         usage(format!("--passphrase-fd {descriptor}: {why}"))
             .hint("for example: agent-workspace vm list --live --passphrase-fd 3 3<passphrase-file")
     };
+    if is_for_writing(descriptor) {
+        return Err(wrong("it is open for writing, and nothing comes from it"));
+    }
     // The system's name for it; taking a bare number for a descriptor could not be proved to be right.
     let opened = File::open(format!("/dev/fd/{descriptor}"));
     let file = opened.map_err(|error| wrong("no such descriptor can be read").cause(error.to_string()))?;
@@ -25,6 +28,19 @@ pub fn passphrase(descriptor: u32) -> Result<Secret> {
         return Err(wrong("it is a terminal, and nobody is asked for anything"));
     }
     first_line(file, wrong)
+}
+
+/// Whether nothing can be read from a descriptor. Of a pipe that is written to, the name is that of its other end too, and
+/// reading there would wait for ourselves.
+fn is_for_writing(descriptor: u32) -> bool {
+    std::fs::read_to_string(format!("/proc/self/fdinfo/{descriptor}")).is_ok_and(|facts| says_writing(&facts))
+}
+
+fn says_writing(facts: &str) -> bool {
+    const MODE: u32 = 0o3;
+    const WRITING: u32 = 0o1;
+    let flags = facts.lines().find_map(|line| line.strip_prefix("flags:"));
+    flags.and_then(|flags| u32::from_str_radix(flags.trim(), 8).ok()).is_some_and(|flags| flags & MODE == WRITING)
 }
 
 fn first_line(mut from: impl Read, wrong: impl Fn(&str) -> Error) -> Result<Secret> {
@@ -72,6 +88,20 @@ mod tests {
         let mut rest = &b"one\ntwo\n"[..];
         assert_eq!(first_line(&mut rest, |why| usage(why)).unwrap().expose(), b"one");
         assert_eq!(rest, b"two\n");
+    }
+
+    #[test]
+    fn the_writing_end_of_a_pipe_is_refused_and_not_waited_for() {
+        use std::os::fd::AsRawFd;
+
+        let (reader, writer) = std::io::pipe().unwrap();
+        let number = |raw: i32| u32::try_from(raw).unwrap();
+        let refused = passphrase(number(writer.as_raw_fd())).unwrap_err();
+        assert!(refused.message().ends_with("it is open for writing, and nothing comes from it"), "{refused:?}");
+        drop(writer);
+        let empty = passphrase(number(reader.as_raw_fd())).unwrap_err();
+        assert!(empty.message().ends_with("it gives no passphrase"), "{empty:?}");
+        assert!(!says_writing("") && !says_writing("flags:\tx") && !says_writing("pos:\t0\nflags:\t0100002\n"));
     }
 
     #[test]

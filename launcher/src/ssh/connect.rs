@@ -30,6 +30,10 @@ const CHANNELS: usize = 8;
 /// How long a server that has no place for another channel is asked again, and how often.
 const CHANNEL_LIMIT: Duration = Duration::from_secs(10);
 const CHANNEL_PAUSE: Duration = Duration::from_millis(100);
+/// How long a server that hangs up before it says who it is is asked again, and how often: one that too many knock at in
+/// the same moment turns some of them away.
+const KNOCK_LIMIT: Duration = Duration::from_secs(6);
+const KNOCK_PAUSE: Duration = Duration::from_millis(200);
 /// More jump hosts than anybody has, so that a circle of them ends.
 const LONGEST_WAY: usize = 8;
 
@@ -251,7 +255,39 @@ struct Greeted {
 
 /// Connects and agrees on keys, over a connection to the host before it when there is one.
 async fn handshake(settings: &Settings, accept_new: bool, way: Option<&Connection>) -> Result<Greeted> {
-    let known = Known::of(settings)?;
+    let greet = async {
+        let (since, limit) = (Instant::now(), KNOCK_LIMIT.min(settings.connect_limit / 2));
+        loop {
+            match knock(settings, accept_new, way).await {
+                // A command of the user's that leads there is run once.
+                Err(Closed::Door(_)) if settings.proxy_command.is_none() && since.elapsed() < limit => {
+                    tokio::time::sleep(KNOCK_PAUSE).await;
+                }
+                Err(Closed::Door(error) | Closed::Else(error)) => return Err(error),
+                Ok(greeted) => return Ok(greeted),
+            }
+        }
+    };
+    match tokio::time::timeout(settings.connect_limit, greet).await {
+        Ok(greeted) => greeted,
+        Err(_) => {
+            let seconds = settings.connect_limit.as_secs();
+            Err(unreachable(settings, &format!("it did not answer within {seconds} seconds")))
+        }
+    }
+}
+
+/// Why a host has not greeted us.
+enum Closed {
+    /// It hung up before it said who it is.
+    Door(Error),
+    /// Anything else.
+    Else(Error),
+}
+
+/// Connects once.
+async fn knock(settings: &Settings, accept_new: bool, way: Option<&Connection>) -> Result<Greeted, Closed> {
+    let known = Known::of(settings).map_err(Closed::Else)?;
     let usual = Preferred::default();
     let kinds = known.preferred(&kinds(&usual));
     // Who is asked for a certificate shows nothing else, so only where there is an authority for it.
@@ -264,23 +300,27 @@ async fn handshake(settings: &Settings, accept_new: bool, way: Option<&Connectio
         ..client::Config::default()
     });
     let (ended, end) = watch::channel(None);
-    let (shows, shown) = oneshot::channel();
+    let (shows, mut shown) = oneshot::channel();
     let guard = Guard { known, settings: settings.clone(), accept_new, shows: Some(shows), ended };
-    let greet = async {
-        let (stream, proxy) = stream(settings, way).await?;
-        let session = client::connect_stream(config, stream, guard).await.map_err(|refusal| match refusal {
-            Refusal::Ours(error) => error,
-            Refusal::Ssh(error) => lost(settings, &error),
-        })?;
-        let host_key = shown.await.map_err(|_| unreachable(settings, "the connection was closed"))?;
-        Ok(Greeted { session, proxy, host_key, end: End(end) })
-    };
-    match tokio::time::timeout(settings.connect_limit, greet).await {
-        Ok(greeted) => greeted,
-        Err(_) => {
-            let seconds = settings.connect_limit.as_secs();
-            Err(unreachable(settings, &format!("it did not answer within {seconds} seconds")))
+    let (stream, proxy) = stream(settings, way).await.map_err(Closed::Else)?;
+    let session = client::connect_stream(config, stream, guard).await.map_err(|refusal| match refusal {
+        Refusal::Ours(error) => Closed::Else(error),
+        Refusal::Ssh(error) if hung_up(&error) && shown.try_recv().is_err() => Closed::Door(lost(settings, &error)),
+        Refusal::Ssh(error) => Closed::Else(lost(settings, &error)),
+    })?;
+    let host_key = shown.await.map_err(|_| Closed::Else(unreachable(settings, "the connection was closed")))?;
+    Ok(Greeted { session, proxy, host_key, end: End(end) })
+}
+
+/// Whether the other side has ended the connection.
+fn hung_up(error: &russh::Error) -> bool {
+    use std::io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
+    match error {
+        russh::Error::Disconnect | russh::Error::HUP => true,
+        russh::Error::IO(error) => {
+            matches!(error.kind(), BrokenPipe | ConnectionAborted | ConnectionReset | UnexpectedEof)
         }
+        _ => false,
     }
 }
 

@@ -14,13 +14,13 @@ const ADMITTED: &str = "SELECT linux_user FROM agents WHERE state = 'ready' \
                              (SELECT 1 FROM grants WHERE agent = agents.name AND workspace = ?1)) \
                         ORDER BY linux_user";
 
-/// The workspaces that an agent may enter, with why.
+/// The workspaces that an agent may enter, with why. Into what was kept of one that was removed nobody may.
 const ADMITTED_TO: &str = "SELECT w.name, w.linux_user, w.folder, w.state, a.grant_all, \
                            EXISTS (SELECT 1 FROM grants WHERE agent = a.name AND workspace = w.name \
                                    AND kind = 'explicit'), \
                            EXISTS (SELECT 1 FROM grants WHERE agent = a.name AND workspace = w.name \
                                    AND kind = 'implicit') \
-                           FROM agents a JOIN workspaces w ON w.vm = a.vm WHERE a.name = ?1 \
+                           FROM agents a JOIN workspaces w ON w.vm = a.vm AND w.state != 'kept' WHERE a.name = ?1 \
                            AND (a.grant_all = 1 OR EXISTS \
                                 (SELECT 1 FROM grants WHERE agent = a.name AND workspace = w.name)) \
                            ORDER BY w.name";

@@ -158,13 +158,14 @@ impl Records {
         done.map(|count| count > 0).map_err(|error| self.failed(&error))
     }
 
-    /// Writes down that a workspace was stopped or started. Returns whether that changed anything.
+    /// Writes down that a workspace was stopped or started, if it is still the one of that call. Returns whether that
+    /// changed anything.
     ///
     /// # Errors
     /// `state_failed`.
-    pub fn set_workspace_stopped(&mut self, name: &str, stopped: bool) -> Result<bool> {
-        let text = "UPDATE workspaces SET stopped = ?2 WHERE name = ?1 AND stopped != ?2";
-        let done = self.connection.execute(text, params![name, stopped]);
+    pub fn set_workspace_stopped(&mut self, name: &str, create_id: &str, stopped: bool) -> Result<bool> {
+        let text = "UPDATE workspaces SET stopped = ?3 WHERE name = ?1 AND create_id = ?2 AND stopped != ?3";
+        let done = self.connection.execute(text, params![name, create_id, stopped]);
         done.map(|count| count > 0).map_err(|error| self.failed(&error))
     }
 
@@ -257,8 +258,9 @@ mod tests {
         assert_eq!((&*there.create_id, there.state), ("1", WorkspaceState::Creating));
         assert!(records.set_workspace_state("a", "1", WorkspaceState::Ready).unwrap());
         assert!(!records.set_workspace_state("a", "2", WorkspaceState::Removing).unwrap());
-        assert!(records.set_workspace_stopped("a", true).unwrap());
-        assert!(!records.set_workspace_stopped("a", true).unwrap());
+        assert!(records.set_workspace_stopped("a", "1", true).unwrap());
+        assert!(!records.set_workspace_stopped("a", "1", true).unwrap());
+        assert!(!records.set_workspace_stopped("a", "2", false).unwrap(), "it is another call's");
         assert!(!records.forget_workspace("a", "2").unwrap() && records.forget_workspace("a", "1").unwrap());
         assert_eq!(records.workspaces().unwrap(), []);
     }

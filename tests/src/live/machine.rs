@@ -96,8 +96,9 @@ impl Machines {
         docker(words);
         let address = format!("{{{{(index .NetworkSettings.Networks \"{network}\").IPAddress}}}}");
         let address = docker(["container", "inspect", "--format", &address, &container]);
-        until("the machine listens", || std::net::TcpStream::connect((address.as_str(), 22)).is_ok());
-        Machine { container, address }
+        let machine = Machine { container, address };
+        machine.until_it_listens();
+        machine
     }
 
     /// A launcher that knows this test's state and keys, with these arguments.
@@ -109,6 +110,20 @@ impl Machines {
     pub fn over(&self, launcher: Launcher) -> Launcher {
         let path = format!("{}:/usr/local/bin:/usr/bin:/bin", self.folder().join("bin").display());
         launcher.env("PATH", path).env("AGENT_WORKSPACE_STATE_DIR", self.state())
+    }
+
+    /// Takes a machine off the network, so that nothing answers at its address.
+    pub fn unplug(&self, machine: &Machine) {
+        docker(["network", "disconnect", &self.network(), &machine.container]);
+    }
+
+    /// Puts it back.
+    ///
+    /// # Panics
+    /// When it does not come back to where it was.
+    pub fn plug_in(&self, machine: &Machine) {
+        docker(["network", "connect", &self.network(), &machine.container]);
+        machine.until_it_listens();
     }
 
     fn network(&self) -> String {
@@ -135,7 +150,30 @@ impl Machine {
     /// Makes its SSH server tell of every command that it runs.
     pub fn log_sessions(&self) {
         self.run("echo 'LogLevel VERBOSE' >>/etc/ssh/sshd_config && kill -HUP \"$(cat /run/sshd.pid)\"");
-        until("the server is back", || std::net::TcpStream::connect((self.address.as_str(), 22)).is_ok());
+        self.until_it_listens();
+    }
+
+    /// Starts it anew.
+    ///
+    /// # Panics
+    /// When it does not come back to where it was.
+    pub fn restart(&self) {
+        docker(["restart", "-t", "2", &self.container]);
+        self.until_it_listens();
+    }
+
+    /// Stops everything on it at once: connections are still taken, and nobody answers.
+    pub fn freeze(&self) {
+        docker(["pause", &self.container]);
+    }
+
+    /// Lets it go on.
+    pub fn thaw(&self) {
+        docker(["unpause", &self.container]);
+    }
+
+    fn until_it_listens(&self) {
+        until("the machine listens", || std::net::TcpStream::connect((self.address.as_str(), 22)).is_ok());
     }
 
     /// How many commands its SSH server has run, since it was made to tell.

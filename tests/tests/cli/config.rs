@@ -161,7 +161,7 @@ fn check_says_everything_that_is_wrong_with_key_line_and_what_was_meant() {
 #[test]
 fn who_needs_a_broken_one_fails_and_who_does_not_goes_on() {
     let home = Home::with(BROKEN);
-    for line in ["ls", "create o/r", "rm a", "prune", "vm create a", "vm create a --host h --template default"] {
+    for line in ["create o/r", "prune", "image build", "vm create a", "vm create a --host h --template default"] {
         let document = home.fails(line, 2, "config_invalid");
         assert!(document.text("/error/hint").contains("agent-workspace config check"), "{line}");
         assert!(document.text("/error/message").contains("config.toml:2: defaults.bakend"), "{line}");
@@ -173,7 +173,9 @@ fn who_needs_a_broken_one_fails_and_who_does_not_goes_on() {
     for line in ["completion bash", "config sample", "vm-host list", "vm-host add h admin@vm --no-check"] {
         let _ = home.runs(line).expect(0);
     }
-    home.fails("ls --backend docker", 7, "engine_unavailable");
+    for line in ["ls", "ls --backend docker", "rm a"] {
+        home.fails(line, 7, "engine_unavailable");
+    }
     let named = home.launcher("ls").json().env("AGENT_WORKSPACE_BACKEND", "host").run().expect(0).document();
     assert_eq!(*named.at("/workspaces"), json!([]));
     home.fails("vm create a --platform ssh --host 127.0.0.1:1", 2, "config_invalid");
@@ -222,11 +224,14 @@ fn programs_that_ask_at_start_up_do_not_even_open_it() {
 #[test]
 fn the_default_backend_is_below_the_flag_and_the_variable() {
     let home = Home::with("[defaults]\nbackend = \"host\"\n");
-    assert_eq!(*home.ok("ls").at("/workspaces"), json!([]));
-    home.fails("ls --backend docker", 7, "engine_unavailable");
-    let set = home.launcher("ls").json().env("AGENT_WORKSPACE_BACKEND", "docker").run().expect(7);
-    assert_eq!(set.document().error_code(), "engine_unavailable");
+    let planned = |launcher: Launcher| launcher.json().run().expect(0).document().text("/backend").to_owned();
+    assert_eq!(planned(home.launcher("create o/r --plan")), "host");
+    assert_eq!(planned(home.launcher("create o/r --plan --backend docker")), "docker");
+    assert_eq!(planned(home.launcher("create o/r --plan").env("AGENT_WORKSPACE_BACKEND", "docker")), "docker");
     assert_eq!(home.ok("config check").text("/defaults/backend"), "host");
+    // What is listed and what a name finds is of every backend all the same.
+    home.fails("ls", 7, "engine_unavailable");
+    home.fails("describe a", 7, "engine_unavailable");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! `docs/security.md` names tests for its promises: each exists.
+//! `docs/security.md` and `docs/lessons.md` name tests for what they say: each exists.
 
 use std::path::{Path, PathBuf};
 
@@ -20,7 +20,22 @@ fn named(page: &str) -> Vec<(&str, &str)> {
 
 #[test]
 fn every_test_that_the_page_on_security_names_exists() {
-    let page = read(&root().join("docs/security.md"));
+    all_exist("docs/security.md");
+}
+
+#[test]
+fn every_test_that_the_page_on_mistakes_names_exists() {
+    all_exist("docs/lessons.md");
+    let page = read(&root().join("docs/lessons.md"));
+    let rows = page.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| mistake"));
+    for row in rows {
+        let (_, tests) = row.trim_end_matches(" |").rsplit_once(" | ").expect("a column of tests");
+        assert!(!named(tests).is_empty() || tests.starts_with("none: "), "{row}");
+    }
+}
+
+fn all_exist(page: &str) {
+    let page = read(&root().join(page));
     let tests = named(&page);
     assert!(tests.len() > 30, "{tests:?}");
     for (file, test) in tests {

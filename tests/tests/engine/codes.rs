@@ -98,7 +98,7 @@ fn provoked(code: ErrorCode) -> Option<Ran> {
         ErrorCode::CapabilityAbsent => alone(&["--supports", "nosuch"]),
         ErrorCode::CloneFailed => clone(128, "fatal: early EOF"),
         ErrorCode::ConfigExists => configured("", &["config", "init"]),
-        ErrorCode::ConfigInvalid => configured("a = 1", &["ls"]),
+        ErrorCode::ConfigInvalid => configured("a = 1", &["prune"]),
         ErrorCode::ContainerVanished => {
             let stopped = Fault::refusal(409, "container abc is not running");
             on(|engine| engine.goes_wrong(When::first("POST", "/exec"), stopped), &CREATE)

@@ -687,3 +687,64 @@ fn holding(folder: &Path, text: &str) -> String {
     let mut grep = std::process::Command::new("grep");
     run_with_input(grep.args(["-rlaFf", "-"]).arg(folder), &format!("{text}\n")).stdout
 }
+
+#[test]
+#[ignore = "drives a real engine: run ./dev test"]
+fn who_may_into_every_workspace_may_into_new_ones_and_copies_and_into_none_that_was_removed() {
+    let machines = Machines::new();
+    let machine = vm(&machines, "dev");
+    ok(&machines, "agent create x --grant-all");
+    ok(&machines, "create --vm dev --no-clone --name one");
+    assert_eq!(members(&machine, "one"), ["agt--x"]);
+    run_as(&machine, "agt--x", &format!("echo x >{}/file", work("one")));
+    ok(&machines, "copy one --name two --backend vm --source-backend vm --vm dev");
+    assert_eq!(members(&machine, "two"), ["agt--x"]);
+    assert_eq!(run_as(&machine, "agt--x", &format!("cat {}/file", work("two"))), "x");
+    ok(&machines, "rm --backend vm --keep-volumes two");
+    assert_eq!(members(&machine, "two"), [""; 0]);
+    ok(&machines, "agent reinit x");
+    assert_eq!(members(&machine, "two"), [""; 0]);
+    fails(&machines, "workspace-grants grant x two", 3, "workspace_not_found");
+    ok(&machines, "create --vm dev --no-clone --name two");
+    assert_eq!(members(&machine, "two"), ["agt--x"]);
+}
+
+#[test]
+#[ignore = "drives a real engine: run ./dev test"]
+fn what_a_deleted_agent_made_in_a_workspace_that_was_moved_is_nobody_elses() {
+    let machines = Machines::new();
+    let machine = vm(&machines, "dev");
+    ok(&machines, "create --vm dev --no-clone --name moved");
+    ok(&machines, "agent create x");
+    ok(&machines, "workspace-grants grant x moved");
+    machine.run("mkdir -m 0711 /data");
+    ok(&machines, "rehome --backend vm moved --to /data/moved");
+    run_as(
+        &machine,
+        "agt--x",
+        "cd /data/moved/work && echo x >file && cp /bin/true way && chgrp ws--moved way && chmod 2755 way",
+    );
+    // What would lead back in is disarmed with the grant, also there.
+    ok(&machines, "workspace-grants deny x moved");
+    assert_eq!(machine.run("stat -c %a /data/moved/work/way"), "755");
+    ok(&machines, "agent delete x --force");
+    assert_eq!(machine.run("stat -c %U /data/moved/work/file /data/moved/work/way | sort -u"), "ws--moved");
+    assert_eq!(traces(&machine, "x"), "");
+}
+
+#[test]
+#[ignore = "drives a real engine: run ./dev test"]
+fn an_agent_without_its_user_is_denied_all_the_same() {
+    let machines = Machines::new();
+    let machine = vm(&machines, "dev");
+    ok(&machines, "create --vm dev --no-clone --name task");
+    ok(&machines, "agent create x --grant-all");
+    ok(&machines, "workspace-grants grant x task");
+    machine.run("userdel -r agt--x 2>/dev/null");
+    let refused = fails(&machines, "workspace-grants grant x task", 1, "guest_failed");
+    assert_eq!(refused.text("/error/hint"), "make it anew: agent-workspace agent reinit x");
+    let denied = ok(&machines, "workspace-grants deny x --all");
+    assert_eq!((denied.at("/changed"), grants(&denied)), (&json!(true), Vec::new()));
+    ok(&machines, "agent reinit x");
+    assert_eq!(members(&machine, "task"), [""; 0]);
+}

@@ -3,6 +3,7 @@
 
 mod agents;
 mod copy;
+mod fleet;
 mod forward;
 mod hosts;
 mod migrations;

@@ -655,3 +655,106 @@ fn a_vm_that_falls_silent_in_the_middle_of_a_create_is_given_up_and_the_rest_is_
     assert_eq!(world.rows(), []);
     assert_eq!(world.left(), "");
 }
+
+#[test]
+#[ignore = "drives a real engine: run ./dev test"]
+fn a_workspace_of_another_launcher_keeps_its_user_wherever_it_was_moved_to() {
+    let world = World::new();
+    let theirs = world.machines.folder().join("theirs");
+    let other = |line: &str| world.launcher(line).env("AGENT_WORKSPACE_STATE_DIR", &theirs).run();
+    let _ = other(&format!("vm create dev --host admin@{} --accept-new-host-key", world.machine.address)).expect(0);
+    // One of the other's is lost, and one of ours comes to have its name.
+    let _ = other("create --vm dev --no-clone --name task").expect(0);
+    let folder = "/srv/agent-workspace/workspaces/agent-ws-task";
+    world.machine.run(&format!("rm -r {folder}; userdel ws--task; mkdir -m 0711 /data"));
+    world.ok("create --vm dev --no-clone --name task");
+    let moved = world.ok("rehome --backend vm task --to /data/task");
+    world.does(&world.ok("describe --backend vm task"), "echo mine >file; sleep 600 >/dev/null 2>&1 &");
+    assert_eq!(moved.text("/path"), "/data/task/work");
+    let whole = || {
+        let there = "getent passwd ws--task | cut -d : -f 5-6; cat /data/task/work/file; grep -lx sleep /proc/[0-9]*/comm | wc -l";
+        assert!(world.machine.run(there).ends_with(":/data/task/home\nmine\n1"), "{}", world.machine.run(there));
+    };
+    whole();
+    let _ = other("stop --backend vm task").expect(1);
+    whole();
+    let _ = other("rm --backend vm --force task").expect(0);
+    whole();
+    assert_eq!(other("create --vm dev --no-clone --name task").expect(4).document().error_code(), "name_taken");
+    whole();
+    assert_eq!(other("ls --backend vm").expect(0).document().at("/workspaces"), &json!([]));
+    world.machine.run(&format!("test ! -e {folder}"));
+    assert_eq!(world.rows(), [row("task", "running")]);
+    world.ok("rm --backend vm --force task");
+    assert_eq!(world.left(), "");
+}
+
+#[test]
+#[ignore = "drives a real engine: run ./dev test"]
+fn what_nothing_uses_on_a_vm_is_pruned_and_nothing_of_others_or_that_lives() {
+    let world = World::new();
+    let state = |text: &str| {
+        let state = rusqlite::Connection::open(world.machines.state().join("state.db")).expect("a state file");
+        state.execute_batch(text).expect("a change");
+    };
+    let made = world.ok("create --vm dev --no-clone --name lives");
+    world.does(&made, "sleep 600 >/dev/null 2>&1 &");
+    world.ok("create --vm dev --no-clone --name lost");
+    world.does(&world.ok("create --vm dev --no-clone --name work"), "echo work >file");
+    world.ok("create --vm dev --no-clone --name half");
+    state(
+        "DELETE FROM workspaces WHERE name IN ('agent-ws-lost', 'agent-ws-work'); \
+           UPDATE workspaces SET state = 'creating' WHERE name = 'agent-ws-half';",
+    );
+    // Of a create that was killed, whose user another one has by now; and a workspace of another launcher.
+    world.machine.run(
+        "cd /srv/agent-workspace/workspaces && mkdir .new-0123456789abcdef && \
+         sed 's/^create_id=.*/create_id=0123456789abcdef/' agent-ws-lives/record >.new-0123456789abcdef/record && \
+         cp -a agent-ws-lost agent-ws-others && sed -i 's/^owner=.*/owner=another/' agent-ws-others/record",
+    );
+    let lives = || {
+        let there = "ls -A /srv/agent-workspace/workspaces; grep -lx sleep /proc/[0-9]*/comm | wc -l";
+        world.machine.run(there).replace('\n', " ")
+    };
+    let dry = world.ok("prune --backend vm --older-than 0 --dry-run");
+    assert!(lives().contains(".new-0123456789abcdef"), "{dry:?}");
+    let pruned = world.ok("prune --backend vm --older-than 0");
+    assert_eq!(lives(), "agent-ws-lives agent-ws-others agent-ws-work 1", "{pruned:?}");
+    assert!(pruned.text("/kept/0/why").contains("exists nowhere else"), "{pruned:?}");
+    world.ok("prune --backend vm --older-than 0 --force");
+    assert_eq!(lives(), "agent-ws-lives agent-ws-others 1");
+    assert_eq!(world.machine.run("getent passwd | grep -c ^ws--"), "1");
+    assert_eq!(world.rows(), [row("lives", "running")]);
+}
+
+#[test]
+#[ignore = "drives a real engine: run ./dev test"]
+fn creates_at_once_on_one_vm_wait_for_one_another() {
+    let world = World::new();
+    let create = |number: usize| world.launcher(&format!("create --vm dev --no-clone --name w{number}")).spawn();
+    let children: Vec<_> = (0..8).map(create).collect();
+    for child in children {
+        assert_eq!(Ran::of(child).expect(0).document().at("/created"), true);
+    }
+    assert_eq!(world.rows().len(), 8);
+    let modes = world.machine.run("stat -c %a /srv/agent-workspace/workspaces/*/work | sort -u");
+    assert_eq!(modes, "2770");
+}
+
+#[test]
+#[ignore = "drives a real engine: run ./dev test"]
+fn who_is_denied_while_a_workspace_is_made_is_not_let_in() {
+    let world = World::new();
+    world.ok("agent create x --vm dev --grant-all");
+    world.machine.run(HANG);
+    let create = world.launcher("create --vm dev --no-clone --name task").spawn();
+    until("the user is being made", || {
+        !world.machine.run("grep -lx useradd /proc/[0-9]*/comm 2>/dev/null || true").is_empty()
+    });
+    let deny = world.launcher("workspace-grants deny x --all").spawn();
+    std::thread::sleep(Duration::from_secs(3));
+    world.machine.run("touch /go");
+    let _ = Ran::of(create).expect(0);
+    let _ = Ran::of(deny).expect(0);
+    assert_eq!(world.machine.run("getent group ws--task | cut -d : -f 4"), "");
+}

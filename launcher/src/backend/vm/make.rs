@@ -25,6 +25,8 @@ use crate::workspace::linux_name;
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 /// How often a name that another command is at work on is tried.
 const PAUSE: Duration = Duration::from_millis(50);
+/// How long who is admitted to a workspace waits for others who change that on its VM.
+const CLAIM_PATIENCE: Duration = Duration::from_secs(120);
 /// How long taking back waits for an order that was given to be carried out.
 const PATIENCE: Duration = Duration::from_secs(15);
 
@@ -104,6 +106,8 @@ impl Vms {
         let places = super::places(&row.folder);
         row.spec =
             Some(RecordedSpec { image: String::new(), path: places.locate(&spec.path), ..RecordedSpec::from(spec) });
+        // From here until its group has its members, nobody else changes who is admitted.
+        let claim = self.claim_vm(&row.vm).await?;
         let mut records = self.store.write()?;
         let making = Making { row: row.clone(), kept: kept.is_some(), order: None };
         self.makings().insert(row.create_id.clone(), making);
@@ -131,7 +135,7 @@ impl Vms {
         .map(str::to_owned)
         .to_vec();
         words.extend(admitted);
-        let output = self.order(link, &row, words, environment).await?;
+        let output = self.order(link, &row, words, environment, claim).await?;
         self.judge(link, &row, kept.is_some(), &output)?;
         let mut records = self.store.write()?;
         let is_ours = records.set_workspace_state(&row.name, &row.create_id, WorkspaceState::Ready)?;
@@ -141,19 +145,22 @@ impl Vms {
     }
 
     /// Gives the order to make it. Whoever stops waiting for it does not stop it: what takes back waits for its end,
-    /// or it might be carried out afterwards.
+    /// or it might be carried out afterwards. The claim is held as long.
     async fn order(
         &self,
         link: &Arc<Link>,
         row: &WorkspaceRecord,
         words: Vec<String>,
         environment: Secret,
+        claim: Claim,
     ) -> Result<Output> {
         let (sender, receiver) = tokio::sync::oneshot::channel();
         let link = Arc::clone(link);
         let order = tokio::spawn(async move {
             let words: Vec<&str> = words.iter().map(String::as_str).collect();
-            let _ = sender.send(link.ask(MAKE, &words, Some(environment), "make the workspace").await);
+            let made = link.ask(MAKE, &words, Some(environment), "make the workspace").await;
+            drop(claim);
+            let _ = sender.send(made);
         });
         if let Some(making) = self.makings().get_mut(&row.create_id) {
             making.order = Some(order);
@@ -230,6 +237,11 @@ impl Vms {
                 laid => return laid,
             }
         }
+    }
+
+    /// A claim to a VM, by who reads who is admitted to a workspace and changes its group.
+    pub(super) async fn claim_vm(&self, vm: &str) -> Result<Claim> {
+        self.store.claim_within(vm, CLAIM_PATIENCE).await
     }
 
     /// Takes back what the call of this mark has made, unless somebody else has come to count on it.

@@ -37,6 +37,7 @@ impl Vms {
             _ => {}
         }
         let mut done = if row.state == WorkspaceState::Creating { vec![of_row("creation")] } else { Vec::new() };
+        let claim = self.claim_vm(&row.vm).await?;
         let records = self.store.write()?;
         let (owner, admitted) = (records.owner()?, records.admitted(&row.name)?);
         drop(records);
@@ -44,6 +45,7 @@ impl Vms {
         words.extend(admitted.iter().map(String::as_str));
         let environment = Secret::new(exports(&base_environment(&row)));
         let output = link.ask(REPAIR, &words, Some(environment), "mend the workspace").await?;
+        drop(claim);
         judge(&link, &row, &output, "mend the workspace")?;
         if row.state == WorkspaceState::Creating {
             self.store.write()?.set_workspace_state(&row.name, &row.create_id, WorkspaceState::Ready)?;

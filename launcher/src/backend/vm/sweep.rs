@@ -35,6 +35,8 @@ impl Vms {
         // A VM that does not answer keeps its workspace, as it was.
         link.connection().await?;
         if keep && row.state == WorkspaceState::Ready {
+            // Nobody is let in between who is no longer remembered afterwards.
+            let _claim = self.claim_vm(&row.vm).await?;
             let said = self.say_remove(&link, &row, "keep").await?;
             let mut removal = Removal::default();
             removal.removed.push(RemovedItem { kind: WORKSPACE.to_owned(), id: row.name.clone() });

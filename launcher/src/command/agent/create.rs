@@ -9,7 +9,7 @@ use agent_workspace_contract::{AgentCreateReport, ErrorCode};
 use super::template::with_template;
 use super::{GitFlags, SetupFlags, account, choose_vm, grants, named_vm, not_found, prepare, row};
 use crate::command::create::credentials::SetupGit;
-use crate::command::vm::{Fleet, HostKeys, Template, claim_within, remembered};
+use crate::command::vm::{Fleet, HostKeys, Template, remembered};
 use crate::error::{Error, Result};
 use crate::guest::users::{self, AgentSetup};
 use crate::host::{self, Host};
@@ -227,7 +227,7 @@ fn take_back_when_undone(fleet: &Fleet, machine: &SshMachine, agent: &AgentRecor
         format!("agent-workspace agent delete {name} --force"),
         move || async move {
             // Our claim has ended with the work.
-            let _claim = claim_within(&store, &agent.vm, UNDO_PATIENCE).await?;
+            let _claim = store.claim_within(&agent.vm, UNDO_PATIENCE).await?;
             let Some(left) = store.write()?.agent(&agent.name)?.filter(|left| left.create_id == agent.create_id) else {
                 return Ok(Outcome::Nothing);
             };

@@ -2,7 +2,7 @@
 
 use agent_workspace_contract::{ErrorCode, VmStep};
 
-use super::{account, admitted_to, settle, trust_clones};
+use super::{account, admitted_to, no_user, settle, trust_clones};
 use crate::command::create::credentials::SetupGit;
 use crate::command::vm::Fleet;
 use crate::error::{Error, Result};
@@ -67,7 +67,7 @@ pub(super) async fn run(
     ready();
     let admitted = admitted_to(fleet, name)?;
     fleet.progress.step("groups_started", &format!("{name}: set its groups"));
-    let settled = settle(fleet, machine, agent, &admitted, false).await?;
+    let settled = settle(fleet, machine, agent, &admitted, false).await?.ok_or_else(|| no_user(agent))?;
     done("groups", !settled.added.is_empty() || !settled.removed.is_empty());
     let trusted = trust_clones(fleet, &inside, agent, &admitted).await?;
     done("git", trusted);

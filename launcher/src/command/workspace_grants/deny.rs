@@ -72,8 +72,13 @@ pub async fn run(fleet: &Fleet, request: Request) -> Result<GrantsDenyReport> {
     let admitted = without(admitted_to(fleet, name.as_str())?, &denied, all);
     let settled = settle(fleet, &machine, &agent, &admitted, end_processes).await?;
     let changed = fleet.store.write()?.deny(name.as_str(), &denied, all)?;
-    let inside = machine.acting_as(&agent.linux_user, places(&home_of(&agent.linux_user)));
-    trust_clones(fleet, &inside, &agent, &admitted).await?;
+    // Without a user there is nothing to be told, and nothing that runs.
+    let has_user = settled.is_some();
+    let settled = settled.unwrap_or_default();
+    if has_user {
+        let inside = machine.acting_as(&agent.linux_user, places(&home_of(&agent.linux_user)));
+        trust_clones(fleet, &inside, &agent, &admitted).await?;
+    }
     connection.close().await;
     if settled.running > 0 {
         let message = format!(

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use agent_workspace_contract::{Grant, GrantsReport};
 
 use super::{Target, admitted_to, found, is_ready, names};
-use crate::command::agent::{find, settle, some_or_all, trust_clones, vm_of};
+use crate::command::agent::{find, no_user, settle, some_or_all, trust_clones, vm_of};
 use crate::command::vm::Fleet;
 use crate::error::Result;
 use crate::guest::users::{home_of, places};
@@ -64,7 +64,7 @@ pub async fn run(fleet: &Fleet, request: Request) -> Result<GrantsReport> {
     let wanted: Vec<_> = found(fleet, &agent, &workspaces)?.into_iter().map(|workspace| workspace.name).collect();
     let changed = fleet.store.write()?.grant(name.as_str(), &wanted, all)?;
     let admitted = admitted_to(fleet, name.as_str())?;
-    settle(fleet, &machine, &agent, &admitted, false).await?;
+    settle(fleet, &machine, &agent, &admitted, false).await?.ok_or_else(|| no_user(&agent))?;
     let inside = machine.acting_as(&agent.linux_user, places(&home_of(&agent.linux_user)));
     trust_clones(fleet, &inside, &agent, &admitted).await?;
     connection.close().await;

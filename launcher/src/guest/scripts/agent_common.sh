@@ -1,9 +1,28 @@
 # What the scripts for an agent's user share; stands before each of them. They run as root, one at a time.
+# $1 the folder of workspaces, and then what each of them takes
 set -eu
+workspaces=$1
+shift
 locks=/run/agent-workspace
 [ -d "$locks" ] || mkdir -m 0700 "$locks" 2>/dev/null || [ -d "$locks" ]
-exec 9>"$locks/users.lock"
-flock 9
+# Those for workspaces change groups too, and take turns by this folder.
+if [ -d "$workspaces" ]; then exec 9<"$workspaces"; else exec 9>"$locks/users.lock"; fi
+flock -w 60 9 || {
+  echo "another command holds $workspaces" >&2
+  exit 1
+}
+
+# The work folders of all workspaces, wherever they were moved to, a line each.
+work_folders() {
+  {
+    for work in "$workspaces"/*/work; do
+      [ ! -d "$work" ] || echo "$work"
+    done
+    getent passwd | awk -F : '$1 ~ /^ws--/ && $6 ~ /^\/.*\/home$/ { sub(/home$/, "work", $6); print $6 }'
+  } | sort -u | while IFS= read -r work; do
+    [ ! -d "$work" ] || [ -L "$work" ] || echo "$work"
+  done
+}
 
 # Reads the entry of a user: sets uid, gid, mark, home and shell; uid is empty when there is none.
 read_user() {

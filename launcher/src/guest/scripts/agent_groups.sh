@@ -1,11 +1,10 @@
 # Makes an agent's user a member of these groups of workspaces and of no others.
-# $1 user  $2 mark of the agent  $3 whether what runs in groups that were left is ended, yes|no  $4 the folder of
-# workspaces  from $5 on: the groups
+# $1 user  $2 mark of the agent  $3 whether what runs in groups that were left is ended, yes|no  then the groups
 # Prints added=GROUP, removed=GROUP and missing=GROUP, then running=COUNT of processes that still have what was left,
 # ended=COUNT, and `end` last. Own statuses: see users.rs.
 # shellcheck disable=SC2154 # agent_common.sh stands before it
-name=$1 own=$2 end=$3 workspaces=$4
-shift 4
+name=$1 own=$2 end=$3
+shift 3
 read_user "$name"
 [ -n "$uid" ] || exit 84
 [ "$mark" = "agent-workspace $own" ] || exit 82
@@ -16,6 +15,20 @@ have=$(awk -F : -v user="$name" '$1 ~ /^ws--/ {
   for (i = 1; i <= count; i++) if (members[i] == user) { print $1; break }
 }' /etc/group)
 
+# A program that gives its group, $1, to whoever runs it would be a way back in. By its owner: whatever somebody puts in
+# its place meanwhile is the owner's too.
+take_back_programs() {
+  places=$(printf '%s\n' "$home" /tmp /var/tmp /dev/shm && work_folders)
+  printf '%s\n' "$places" | while IFS= read -r place; do
+    for owner in $(find "$place" -xdev -type f ! -uid 0 -group "$1" -perm -2000 -printf '%U\n' 2>/dev/null | sort -u); do
+      # shellcheck disable=SC2016 # the inner shell's
+      setpriv --reuid "$owner" --regid "$1" --clear-groups sh -c \
+        'find "$0" -xdev -type f -uid "$1" -group "$2" -perm -2000 -exec chmod g-s -- {} +' \
+        "$place" "$owner" "$1" </dev/null 2>/dev/null 9>&- || true
+    done
+  done
+}
+
 left=
 for group in $have; do
   case " $* " in
@@ -25,9 +38,7 @@ for group in $have; do
   echo "removed=$group"
   number=$(getent group "$group" | cut -d : -f 3)
   left="$left $number"
-  # A program that gives its group to whoever runs it would be a way back in.
-  find "$home" /tmp /var/tmp /dev/shm "$workspaces" -xdev -type f -group "$number" -perm -2000 \
-    -execdir chmod g-s -- '{}' + 2>/dev/null || true
+  take_back_programs "$number"
 done
 for group in "$@"; do
   case " $(echo "$have" | tr '\n' ' ') " in

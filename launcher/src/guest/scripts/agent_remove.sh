@@ -1,9 +1,9 @@
 # Removes an agent's user and what it has outside of workspaces; what it made in workspaces becomes theirs.
-# $1 user  $2 mark of the agent  $3 the call whose making of it must not go on, or empty  $4 the folder of workspaces
-# $5 whether its processes are ended, yes|no
+# $1 user  $2 mark of the agent  $3 the call whose making of it must not go on, or empty
+# $4 whether its processes are ended, yes|no
 # Prints result=removed|gone, ended=COUNT and `end` last. Own statuses: see users.rs.
 # shellcheck disable=SC2154 # agent_common.sh stands before it
-name=$1 own=$2 call=$3 workspaces=$4 end=$5
+name=$1 own=$2 call=$3 end=$4
 [ -z "$call" ] || : >"$locks/removed-$call"
 rm -rf -- "/home/.$name.new"
 ended=0
@@ -34,8 +34,7 @@ fi
 end_processes "$uid"
 
 # A number is used again: nobody shall own what this one made.
-for work in "$workspaces"/*/work; do
-  [ -d "$work" ] || continue
+work_folders | while IFS= read -r work; do
   find "$work" -xdev -user "$uid" -execdir chown -h --from="$uid" "$(stat -c %u:%g "$work")" -- '{}' + 2>/dev/null || true
 done
 for folder in /tmp /var/tmp /dev/shm /run/lock; do

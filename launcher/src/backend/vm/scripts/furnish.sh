@@ -8,14 +8,20 @@ furnish() {
   chown "$user:$user" "$1/work" "$1/home" "$1/tmp"
   chmod 0700 "$1/home" "$1/tmp"
   setfacl -b -- "$1" "$1/work"
-  chmod 2770 "$1/work"
+  chmod 0770 "$1/work"
   if [ "$admin" = root ]; then
     setfacl -d -m u::rwx,g::rwx,m::rwx,o::--- -- "$1/work"
-    return
+  else
+    setfacl -m "u:$admin:r-x" -- "$1"
+    setfacl -m "u:$admin:rwx,g::rwx,m::rwx,o::---" -- "$1/work"
+    setfacl -d -m "u::rwx,u:$admin:rwx,g::rwx,m::rwx,o::---" -- "$1/work"
   fi
-  setfacl -m "u:$admin:r-x" -- "$1"
-  setfacl -m "u:$admin:rwx,g::rwx,m::rwx,o::---" -- "$1/work"
-  setfacl -d -m "u::rwx,u:$admin:rwx,g::rwx,m::rwx,o::---" -- "$1/work"
+  # Last: on some file systems a new access list takes this mark away.
+  chmod g+s "$1/work"
+  [ -g "$1/work" ] || {
+    echo "the file system of $1 does not let new files be the group's" >&2
+    exit 1
+  }
 }
 
 # Makes the group's members those that are named, as far as there are such users.

@@ -12,14 +12,14 @@ while IFS=$tab read -r name id user folder; do
     state=missing
   else
     there=$(recorded create_id)
-    if [ -z "$there" ] || ! is_our_user; then
+    if [ -z "$there" ] || ! is_its_user "$id"; then
       state=broken
     elif [ "$there" != "$id" ]; then
       state=other
     fi
   fi
   running=
-  if is_our_user; then running=$(processes); fi
+  if is_its_user "$id"; then running=$(processes); fi
   printf 'workspace\t%s\t%s\t%s\n' "$name" "$state" "$running"
 done
 [ -d "$root" ] || printf 'folders=missing\n'

@@ -16,7 +16,7 @@ if [ -e "$folder" ] || [ -L "$folder" ]; then
   found=yes
 fi
 if [ -n "$(account)" ]; then
-  is_our_user || {
+  is_its_user "$id" || is_its_user "$(recorded create_id)" || {
     echo "the user $user is there" >&2
     exit 82
   }

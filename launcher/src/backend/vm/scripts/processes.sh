@@ -40,6 +40,16 @@ is_our_user() {
   return 1
 }
 
+# Whether the user is that of the workspace in $folder which the call $1 has made. Another launcher's
+# workspace may have a user of the same name, in a folder that it was moved to.
+is_its_user() {
+  is_our_user || return 1
+  case $(account) in
+    *:*:*:*:"agent-workspace $1":*:* | *:*:*:*:*:"$folder/home":*) return 0 ;;
+  esac
+  return 1
+}
+
 # Sends a signal to every process of the user at once: as that user, the list of everybody it may be sent to is theirs.
 signal() {
   # shellcheck disable=SC2016 # the shell that it starts expands it

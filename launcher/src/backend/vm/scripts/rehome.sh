@@ -28,14 +28,14 @@ case $what in
   settle)
     is_it "$target" || exit 83
     if is_it "$folder"; then drop "$folder"; fi
-    usermod --home "$target/home" -- "$user"
+    if is_its_user "$id"; then usermod --home "$target/home" -- "$user"; fi
     rm -f "$mover"
     printf 'end\n'
     exit 0
     ;;
 esac
 
-if ! is_it "$folder" || ! is_our_user; then exit 83; fi
+if ! is_it "$folder" || ! is_its_user "$id"; then exit 83; fi
 # What has its place in it runs in it, whoever's it is.
 at_work() {
   [ -z "$(processes)" ] || return 0

@@ -15,15 +15,18 @@ if [ -e "$folder" ] || [ -L "$folder" ]; then
   fi
   if [ "$mode:$(recorded found)" = undo:yes ]; then mode=keep; fi
 fi
-if is_our_user; then
+theirs=no
+if is_its_user "$id"; then
   end_all
+elif is_our_user; then
+  theirs=yes
 elif [ -n "$(account)" ] && [ "$mode" != undo ]; then
   echo "the user $user is not one that was made for workspaces" >&2
   exit 1
 fi
 forget_move >/dev/null
 if [ "$mode" = keep ]; then
-  if getent group "$user" >/dev/null; then gpasswd -M '' "$user" >/dev/null; fi
+  if [ "$theirs" = no ] && getent group "$user" >/dev/null; then gpasswd -M '' "$user" >/dev/null; fi
   printf 'kept=yes\nend\n'
   exit 0
 fi
@@ -31,7 +34,7 @@ if [ -d "$folder" ]; then
   drop "$folder"
   printf 'removed=yes\n'
 fi
-if is_our_user; then
+if is_its_user "$id"; then
   case $mode:$(account) in
     undo:*:"agent-workspace $id":* | remove:*)
       # Nothing of it may fall to who gets its number next.

@@ -11,7 +11,7 @@ take_turns "$root"
 if [ ! -d "$folder" ] || [ -L "$folder" ]; then exit 83; fi
 there=$(recorded create_id)
 if [ "$there" != "$id" ] && [ -n "$there" ] && ! is_ours; then exit 81; fi
-if [ -n "$(account)" ] && ! is_our_user; then exit 82; fi
+if [ -n "$(account)" ] && ! is_its_user "$id" && ! is_its_user "$there"; then exit 82; fi
 
 # step NAME BEFORE AFTER
 step() {
@@ -74,16 +74,25 @@ modes_before=$(modes) lists_before=$(lists)
 furnish "$folder"
 step modes "$modes_before" "$(modes)"
 
+# Whether a user may mend folders: the workspace's own and agents, and nobody who has more to lose.
+may_mend() {
+  case $(getent passwd "$1" | cut -d : -f 1) in
+    "$user" | agt--*) return 0 ;;
+  esac
+  return 1
+}
+
 # Each folder by its owner: whatever somebody puts in its place meanwhile is the owner's too.
 below_before=$(lists_below)
 without=$(folders_below ! -perm -2000 -print -quit)
 entries=u::rwx,g::rwx,m::rwx,o::---
 [ "$admin" = root ] || entries=u::rwx,u:$admin:rwx,g::rwx,m::rwx,o::---
 for uid in $(folders_below ! -uid 0 -printf '%U\n' | sort -u); do
+  may_mend "$uid" || continue
   # shellcheck disable=SC2016 # the shell that it starts expands it
   setpriv --reuid="$uid" --regid="$user" --clear-groups -- sh -c '
-    find "$0" -xdev -mindepth 1 -type d -uid "$1" ! -perm -2000 -exec chmod g+s -- {} +
     find "$0" -xdev -mindepth 1 -type d -uid "$1" -exec setfacl -m "$2" -- {} + -exec setfacl -d -m "$2" -- {} +
+    find "$0" -xdev -mindepth 1 -type d -uid "$1" ! -perm -2000 -exec chmod g+s -- {} +
   ' "$folder/work" "$uid" "$entries" 9<&- 2>/dev/null || :
 done
 step setgid "$without" "$(folders_below ! -perm -2000 -print -quit)"
