@@ -316,7 +316,8 @@ impl Backend for Vms {
     }
 
     fn ssh_alias(&self, workspace: &Workspace) -> Option<String> {
-        self.row(&workspace.name).ok().flatten().map(|row| self.client.alias(&row.vm))
+        let row = self.row(&workspace.name).ok().flatten()?;
+        Some(self.client().ok()?.alias(&row.vm))
     }
 
     async fn list(&self) -> Result<Vec<Workspace>> {
