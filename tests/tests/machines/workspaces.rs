@@ -623,6 +623,21 @@ fn vs_code_gets_a_file_that_goes_with_the_workspace_and_ssh_gets_in_by_its_name(
     assert_eq!((made.warnings(), made.at("/code_workspace")), (vec!["code_workspace_failed"], &Value::Null));
     world.ok("rm --backend vm --force task");
     assert_eq!(std::fs::read_to_string(&file).expect("a file"), "mine");
+
+    // The configuration says the folder and what the names begin with, and the path is said to people too.
+    std::fs::remove_file(&file).expect("a file");
+    let config = world.machines.folder().join("config.toml");
+    let says =
+        format!("[operator]\nssh_host_prefix = \"my-\"\n\n[paths]\nvscode_workspaces = \"{}\"\n", folder.display());
+    std::fs::write(&config, says).expect("a file");
+    let configured = |line: &str| world.launcher(line).env("AGENT_WORKSPACE_CONFIG", &config).run().expect(0);
+    let made = configured("create --vm dev --no-clone --name task");
+    assert!(made.stderr.contains(&format!("code workspace: {}\n", file.display())), "{}", made.stderr);
+    assert_eq!(made.document().text("/code_workspace"), file.display().to_string());
+    assert!(uri().starts_with("vscode-remote://ssh-remote+my-dev/srv/"), "{}", uri());
+    assert_eq!(configured("vm ssh-config").document().text("/hosts/0/alias"), "my-dev");
+    let _ = configured("rm --backend vm --force task");
+    assert!(!file.exists());
 }
 
 fn text_of(value: &Value, at: &str) -> String {
