@@ -207,6 +207,9 @@ report! {
         /// The tunnel, when one was asked for.
         #[serde(skip_serializing_if = "Option::is_none")]
         pub tunnel: Option<TunnelReport>,
+        /// The file by which VS Code opens it; null when it could not be written, absent where there is to be none.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        pub code_workspace: Option<Option<String>>,
         /// Milliseconds spent, by phase; phases that did not happen are absent.
         pub timings_ms: BTreeMap<String, u64>,
     }

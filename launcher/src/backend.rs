@@ -86,6 +86,10 @@ pub struct Spec {
     pub no_secrets: bool,
     /// Whether its create clones into it after the start.
     pub clones: bool,
+    /// The folder of the file by which VS Code opens it, absolute.
+    pub code_workspace: Option<String>,
+    /// Whether nobody has typed that folder.
+    pub default_code_workspace: bool,
 }
 
 /// A folder of secrets of the host, as a workspace has it.
@@ -138,6 +142,9 @@ pub struct RecordedSpec {
     /// Whether its create was to clone into it after the start, and to say inside when it had.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub clones: bool,
+    /// The folder of the file by which VS Code opens it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub code_workspace: Option<String>,
 }
 
 impl From<&Spec> for RecordedSpec {
@@ -155,6 +162,7 @@ impl From<&Spec> for RecordedSpec {
             labels: spec.labels.iter().cloned().collect(),
             secrets: spec.secrets.clone(),
             clones: spec.clones,
+            code_workspace: spec.code_workspace.clone(),
         }
     }
 }
@@ -382,6 +390,12 @@ pub trait Backend: Send + Sync {
 
     /// How a person brings a workspace's files out without us.
     fn bring_out(&self, workspace: &str) -> String;
+
+    /// The name by which the user's own `ssh` reaches the machine that a workspace is on, as `vm ssh-config` gives it;
+    /// `None` where there is none.
+    fn ssh_alias(&self, _: &Workspace) -> Option<String> {
+        None
+    }
 
     /// Every workspace, newest first.
     async fn list(&self) -> Result<Vec<Workspace>>;

@@ -5,6 +5,7 @@
 
 pub mod agent;
 pub mod capabilities;
+mod code_workspace;
 pub mod complete;
 pub mod completion;
 pub mod config;

@@ -72,8 +72,6 @@ pub struct Operator {
 pub struct Paths {
     /// Workspaces, on a VM.
     pub vm_workspaces: String,
-    /// Files for VS Code.
-    pub vscode_workspaces: PathBuf,
     /// Workspaces of this machine.
     pub local_workspaces: PathBuf,
     /// Backups of VMs.
@@ -245,10 +243,14 @@ impl Config {
         let path = |key: &str| text(Some(&layer), key).map(|path| self.expand(&path)).unwrap_or_default();
         Paths {
             vm_workspaces: text(Some(&layer), "vm_workspaces").unwrap_or_default(),
-            vscode_workspaces: path("vscode_workspaces"),
             local_workspaces: path("local_workspaces"),
             backups: path("backups"),
         }
+    }
+
+    /// The folder of files by which VS Code opens workspaces on VMs; `None` when there are to be none.
+    pub fn vscode_workspaces(&self) -> Option<PathBuf> {
+        text(self.reading.sections.get("paths"), "vscode_workspaces").map(|path| self.expand(&path))
     }
 
     /// How many lines of each session are kept.

@@ -27,6 +27,7 @@ pub(crate) use machine::transport;
 pub(crate) use quoting::join;
 pub use target::RemoteTarget;
 
+use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::host::Host;
 use crate::machine::Secret;
@@ -46,6 +47,8 @@ pub struct Client {
     key: Option<PathBuf>,
     /// Why it is not known which.
     key_unknown: Option<Error>,
+    /// What the names of VMs begin with for the user's own `ssh`.
+    prefix: String,
     /// What opens encrypted key files.
     passphrase: Option<Secret>,
 }
@@ -63,6 +66,7 @@ impl Client {
             program: host.program("ssh"),
             key: None,
             key_unknown: None,
+            prefix: alias::PREFIX.to_owned(),
             passphrase: host.passphrase().cloned(),
         })
     }
@@ -73,11 +77,16 @@ impl Client {
     /// # Errors
     /// `invalid_environment`.
     pub fn of_vms(host: &Host) -> Result<Self> {
-        let (key, key_unknown) = match host.config() {
-            Ok(config) => (config.operator().ssh_private_key, None),
-            Err(error) => (None, Some(error)),
-        };
-        Ok(Self { key, key_unknown, ..Self::of(host)? })
+        let usual = Self::of(host)?;
+        Ok(match host.config().map(Config::operator) {
+            Ok(operator) => Self { key: operator.ssh_private_key, prefix: operator.ssh_host_prefix, ..usual },
+            Err(error) => Self { key_unknown: Some(error), ..usual },
+        })
+    }
+
+    /// The name by which the user's own `ssh` reaches a VM, as `vm ssh-config` gives it.
+    pub fn alias(&self, vm: &str) -> String {
+        format!("{}{vm}", self.prefix)
     }
 
     /// Where `~` is.

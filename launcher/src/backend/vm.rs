@@ -315,6 +315,11 @@ impl Backend for Vms {
         }
     }
 
+    fn ssh_alias(&self, workspace: &Workspace) -> Option<String> {
+        let row = self.row(&workspace.name).ok().flatten()?;
+        Some(self.client().ok()?.alias(&row.vm))
+    }
+
     async fn list(&self) -> Result<Vec<Workspace>> {
         let mut rows = self.rows()?;
         rows.retain(|row| row.state != WorkspaceState::Kept);

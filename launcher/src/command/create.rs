@@ -16,6 +16,7 @@ pub(in crate::command) use self::args::{
 };
 pub use self::credentials::SetupGit;
 pub(in crate::command) use self::credentials::keep as keep_credentials;
+use super::code_workspace::File;
 use super::tunnel;
 use crate::backend::{RecordedSpec, Spec, WORK, Workspace};
 use crate::command::App;
@@ -104,14 +105,20 @@ pub async fn run(app: &App, request: Request) -> Result<CreateReport> {
     }
     credentials::keep(app, &workspace, created.new, setup_git).await?;
     let codex_profile = credentials::apply_profile(app, &workspace, codex_profile).await?;
+    workspace.path = Some(path.clone());
+    let code_file = File::of(app, &workspace);
     // From here on it is the user's, who only has to hear of it.
     app.undo.keep_workspace(&workspace.name);
     if created.new {
         let (backend, id) = (Arc::clone(&app.backend), spec.create_id.clone());
-        app.undo.when_undelivered(move || async move { backend.discard(&id).await });
+        let file = code_file.clone();
+        app.undo.when_undelivered(move || async move {
+            // What is left of it is no reason to leave more.
+            let _ = file.as_ref().map(File::take_quietly);
+            backend.discard(&id).await
+        });
     }
-
-    workspace.path = Some(path.clone());
+    let code_workspace = code_file.map(|file| file.put(app, None));
     let tunnel = match tunnel {
         Some(mode) => Some(open_tunnel(app, &workspace, mode, created.new).await?),
         None => None,
@@ -129,6 +136,7 @@ pub async fn run(app: &App, request: Request) -> Result<CreateReport> {
         backend: app.backend.name().to_owned(),
         status: workspace.status,
         tunnel,
+        code_workspace,
         timings_ms: app.phases.timings_ms(),
     })
 }
@@ -291,6 +299,10 @@ fn differences(workspace: &Workspace, spec: &Spec) -> Vec<String> {
         if there.labels.get(&key) != Some(&value) {
             found.push(format!("label {key}={value} was asked for; {name} was made without it"));
         }
+    }
+    let typed = wanted.code_workspace.filter(|_| !spec.default_code_workspace);
+    if let Some(folder) = typed.filter(|folder| there.code_workspace.as_ref() != Some(folder)) {
+        found.push(format!("a file for VS Code in {folder} was asked for; {name} was made without it"));
     }
     found.extend(secrets::differences(workspace, spec));
     found

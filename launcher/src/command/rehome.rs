@@ -5,6 +5,7 @@ use std::sync::Arc;
 use agent_workspace_contract::RehomeReport;
 
 use crate::backend::Moved;
+use crate::command::code_workspace::File;
 use crate::command::{App, Target};
 use crate::error::{Result, usage};
 use crate::host::Host;
@@ -83,13 +84,18 @@ pub async fn run(app: &App, request: Request) -> Result<RehomeReport> {
     let Request { name, to } = request;
     let workspace = app.find(&name).await?;
     app.progress.step("rehome_started", &format!("moving workspace {} to {to}", workspace.name));
+    let before = File::of(app, &workspace);
     let (backend, moving, target) = (Arc::clone(&app.backend), workspace.clone(), to.clone());
     app.undo.register(format!("a copy of {} in {to}", workspace.name), move || async move {
         backend.end_rehome(&moving, &target).await
     });
     let Moved { from, to, changed } = app.backend.rehome(&workspace, &to).await?;
     app.undo.keep_everything();
-    let path = app.backend.find(&name).await?.and_then(|workspace| workspace.path);
+    let now = app.backend.find(&name).await?;
+    if let Some(file) = now.as_ref().and_then(|workspace| File::of(app, workspace)).filter(|_| changed) {
+        file.put(app, before.as_ref());
+    }
+    let path = now.and_then(|workspace| workspace.path);
     Ok(RehomeReport { workspace: workspace.name, changed, from, folder: to, path })
 }
 

@@ -9,6 +9,7 @@ use serde_json::json;
 
 use self::rescue::{Frozen, Rescue};
 use crate::backend::{self, Confirmed, Purpose, Removal, View, Workspace};
+use crate::command::code_workspace::File;
 use crate::command::{App, Target, not_found};
 use crate::error::{Error, Result, usage};
 use crate::guest::unsaved_work::{self, Unsaved};
@@ -122,7 +123,11 @@ async fn remove(app: &App, request: &Request, into: Option<&RescueParent>) -> Re
         frozen.thaw_when_undone(app);
     }
     app.progress.step("rm_started", &format!("removing workspace {}", workspace.name));
+    let file = File::of(app, &workspace);
     let removal = app.backend.remove(&workspace, *keep_volumes, proof).await?;
+    if let Some(file) = file.filter(|_| removal.failed.is_empty()) {
+        file.take(app);
+    }
     finish(workspace.name, removal, into, rescued)
 }
 

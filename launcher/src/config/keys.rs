@@ -164,7 +164,7 @@ pub(super) const SECTIONS: &[Section] = &[
                 Unset::Is("true"),
                 "whether they stand in a file of their own beside it",
             ),
-            later(
+            key(
                 "ssh_host_prefix",
                 Kind::Text(host_prefix),
                 Unset::Is("\"awvm--\""),
@@ -183,7 +183,12 @@ pub(super) const SECTIONS: &[Section] = &[
                 Unset::Is("\"/srv/agent-workspace/workspaces\""),
                 "workspaces, on a VM",
             ),
-            later("vscode_workspaces", Kind::Text(path), Unset::Is("\"~/vscode-workspaces\""), "files for VS Code"),
+            key(
+                "vscode_workspaces",
+                Kind::Text(path),
+                Unset::Nothing("\"~/vscode-workspaces\""),
+                "files by which VS Code opens workspaces on VMs",
+            ),
             later("local_workspaces", Kind::Text(path), Unset::Is("\"~/workspaces\""), "workspaces of this machine"),
             later("backups", Kind::Text(path), Unset::Is("\"~/agent-workspace-backups\""), "backups of VMs"),
         ],

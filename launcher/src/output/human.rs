@@ -56,7 +56,8 @@ impl<T: Human> Human for &T {
 /// The lines that `create` ends with, whatever the mode.
 pub(super) fn create_summary(report: &CreateReport) -> String {
     let repo = report.repo.as_deref().map_or_else(|| "(none)".to_owned(), plain);
-    format!("workspace: {}\nrepo: {repo}\npath: {}\n", report.workspace, report.path)
+    let file = report.code_workspace.iter().flatten().map(|file| format!("code workspace: {}\n", plain(file)));
+    format!("workspace: {}\nrepo: {repo}\npath: {}\n", report.workspace, report.path) + &file.collect::<String>()
 }
 
 /// The command that opens a shell in a workspace, to be pasted.

@@ -8,7 +8,7 @@ use super::settings::{Settings, lines};
 use super::target::RemoteTarget;
 use crate::error::Result;
 
-/// What the names begin with, before the VM's own.
+/// What the names begin with before the VM's own, when nothing else is configured.
 pub const PREFIX: &str = "awvm--";
 /// A host that nobody has settings of.
 const NOBODY: &str = "agent-workspace-of-nobody";
@@ -33,11 +33,6 @@ const LINES: [&str; 1] = ["ProxyCommand"];
 /// Those whose value may be several words.
 const WORDS: [&str; 2] = ["GlobalKnownHostsFile", "UserKnownHostsFile"];
 
-/// The name of a VM.
-pub fn alias(vm: &str) -> String {
-    format!("{PREFIX}{vm}")
-}
-
 /// The text that gives each of these VMs, by its name and its host, a name for `ssh`.
 ///
 /// # Errors
@@ -49,7 +44,7 @@ pub async fn hosts(client: &Client, vms: &[(String, RemoteTarget)]) -> Result<St
     for (vm, target) in vms {
         let settings = Settings::of(client, target).await?;
         let own = said(client, target).await?;
-        text += &block(vm, (&settings.hostname, settings.port, &settings.user), &own, &usual);
+        text += &block(&client.alias(vm), (&settings.hostname, settings.port, &settings.user), &own, &usual);
     }
     Ok(text)
 }
@@ -63,13 +58,9 @@ async fn said(client: &Client, target: &RemoteTarget) -> Result<String> {
 }
 
 /// The lines of one VM: where it is, and what holds for its host and not for others.
-fn block(vm: &str, (hostname, port, user): (&str, u16, &str), own: &str, usual: &str) -> String {
-    let mut text = format!(
-        "\nHost {}\n  HostName {}\n  Port {port}\n  User {}\n",
-        alias(vm),
-        hostname.replace('%', "%%"),
-        word(user)
-    );
+fn block(alias: &str, (hostname, port, user): (&str, u16, &str), own: &str, usual: &str) -> String {
+    let mut text =
+        format!("\nHost {}\n  HostName {}\n  Port {port}\n  User {}\n", alias, hostname.replace('%', "%%"), word(user));
     for setting in SETTINGS {
         let values = |said| -> Vec<&str> {
             let is_it = |name: &str| name.eq_ignore_ascii_case(setting);
@@ -103,12 +94,12 @@ mod tests {
         let own = "hostname 10.0.0.5\nidentityfile ~/my keys/box\nhashknownhosts no\nproxyjump gate\nforwardagent yes\n\
                    proxycommand nc -X 5 %h %p\n";
         assert_eq!(
-            block("dev", ("10.0.0.5", 2222, "admin"), own, usual),
+            block("awvm--dev", ("10.0.0.5", 2222, "admin"), own, usual),
             "\nHost awvm--dev\n  HostName 10.0.0.5\n  Port 2222\n  User admin\n  IdentityFile \"~/my keys/box\"\n  \
              ProxyCommand nc -X 5 %h %p\n  ProxyJump gate\n"
         );
         assert_eq!(
-            block("dev", ("fe80::1%eth0", 22, r"CORP\me"), usual, usual),
+            block("awvm--dev", ("fe80::1%eth0", 22, r"CORP\me"), usual, usual),
             "\nHost awvm--dev\n  HostName fe80::1%%eth0\n  Port 22\n  User CORP\\me\n"
         );
     }

@@ -586,6 +586,66 @@ fn a_workspace_moves_to_another_folder_whole_or_stays_where_it_is() {
 
 #[test]
 #[ignore = "drives a real engine: run ./dev test"]
+fn vs_code_gets_a_file_that_goes_with_the_workspace_and_ssh_gets_in_by_its_name() {
+    let world = World::new();
+    let folder = world.machines.folder().join("code");
+    let file = folder.join("agent-ws-task.code-workspace");
+    let create = format!("create --vm dev --no-clone --name task --code-workspace {}", folder.display());
+    let refused = world.fails(&create.replace("--vm dev", "--backend host"), 9, "unsupported");
+    assert_eq!(refused.text("/error/details/flag"), "--code-workspace");
+    let made = world.ok(&create);
+    assert_eq!(made.text("/code_workspace"), file.display().to_string());
+    let uri = || {
+        let text = std::fs::read_to_string(&file).expect("a file");
+        text_of(&serde_json::from_str::<Value>(&text).expect("JSON"), "/folders/0/uri")
+    };
+    let begins = "vscode-remote://ssh-remote+awvm--dev";
+    assert_eq!(uri(), format!("{begins}/srv/agent-workspace/workspaces/agent-ws-task/work"));
+
+    // By that name the user's own ssh gets in, and may write there.
+    let names = world.ok("vm ssh-config").text("/text").to_owned();
+    let usual = std::fs::read_to_string(world.machines.folder().join("ssh_config")).expect("a file");
+    let config = world.machines.folder().join("names");
+    std::fs::write(&config, format!("{names}\nHost *\n{usual}")).expect("a file");
+    let mut ssh = Command::new("ssh");
+    ssh.arg("-F").arg(&config).args(["awvm--dev", "touch", &format!("{}/mine", made.text("/path"))]);
+    assert_eq!(run_with_input(&mut ssh, "").code, 0);
+
+    world.machine.run("mkdir -m 0711 /data");
+    world.ok("rehome --backend vm task --to /data/task");
+    assert_eq!(uri(), format!("{begins}/data/task/work"));
+    world.ok("rm --backend vm --force task");
+    assert!(!file.exists());
+
+    // What is somebody else's stays, and is no failure.
+    std::fs::write(&file, "mine").expect("a file");
+    let made = world.ok(&create);
+    assert_eq!((made.warnings(), made.at("/code_workspace")), (vec!["code_workspace_failed"], &Value::Null));
+    world.ok("rm --backend vm --force task");
+    assert_eq!(std::fs::read_to_string(&file).expect("a file"), "mine");
+
+    // The configuration says the folder and what the names begin with, and the path is said to people too.
+    std::fs::remove_file(&file).expect("a file");
+    let config = world.machines.folder().join("config.toml");
+    let says =
+        format!("[operator]\nssh_host_prefix = \"my-\"\n\n[paths]\nvscode_workspaces = \"{}\"\n", folder.display());
+    std::fs::write(&config, says).expect("a file");
+    let configured = |line: &str| world.launcher(line).env("AGENT_WORKSPACE_CONFIG", &config).run().expect(0);
+    let made = configured("create --vm dev --no-clone --name task");
+    assert!(made.stderr.contains(&format!("code workspace: {}\n", file.display())), "{}", made.stderr);
+    assert_eq!(made.document().text("/code_workspace"), file.display().to_string());
+    assert!(uri().starts_with("vscode-remote://ssh-remote+my-dev/srv/"), "{}", uri());
+    assert_eq!(configured("vm ssh-config").document().text("/hosts/0/alias"), "my-dev");
+    let _ = configured("rm --backend vm --force task");
+    assert!(!file.exists());
+}
+
+fn text_of(value: &Value, at: &str) -> String {
+    value.pointer(at).map(text).unwrap_or_default()
+}
+
+#[test]
+#[ignore = "drives a real engine: run ./dev test"]
 fn a_vm_that_falls_silent_in_the_middle_of_a_create_is_given_up_and_the_rest_is_known() {
     let world = World::new();
     world.machine.run(HANG);

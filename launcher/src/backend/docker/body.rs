@@ -141,6 +141,8 @@ pub(super) mod tests {
         Spec {
             vm: None,
             default_vm: None,
+            code_workspace: None,
+            default_code_workspace: true,
             name: "agent-ws-demo".to_owned(),
             create_id: "0123".to_owned(),
             image: ImageRef::parse("debian:bookworm-slim").unwrap(),

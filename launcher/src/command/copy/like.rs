@@ -40,6 +40,8 @@ pub(super) fn like(
         secrets: _,
         // This one clones nothing, and is not finished before the work has come.
         clones: _,
+        // That of another one is no place for its own.
+        code_workspace: _,
     } = source.recorded.clone().unwrap_or_default();
 
     let both = from == DOCKER && to == DOCKER;
@@ -91,6 +93,8 @@ pub(super) fn like(
     };
     let kept = |setting: Option<i64>| setting.filter(|_| both);
     let spec = Spec {
+        code_workspace: None,
+        default_code_workspace: true,
         default_vm: None,
         name: name.canonical().to_owned(),
         vm: None,

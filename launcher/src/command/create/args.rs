@@ -1,6 +1,7 @@
 //! The flags of `create`, and the checks that need no engine.
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 
 use agent_workspace_contract::{EnvVar, ErrorCode};
 use clap::{ValueEnum, ValueHint};
@@ -100,6 +101,10 @@ pub struct Args {
     #[arg(long, value_name = "KEY=VALUE", help_heading = "Container")]
     label: Vec<String>,
 
+    /// Write NAME.code-workspace into this folder here, by which VS Code opens a workspace on a VM over SSH
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    code_workspace: Option<PathBuf>,
+
     /// Open a VS Code tunnel in front of you afterwards
     #[arg(long, help_heading = "Tunnel")]
     tunnel: bool,
@@ -197,6 +202,7 @@ impl Args {
             backend,
             vm,
             template,
+            code_workspace,
             git_ref,
             dir,
             host: git_host,
@@ -279,6 +285,8 @@ impl Args {
             ];
             refuse_on_vms(of_this_machine)?;
         }
+        let default_code_workspace = code_workspace.is_none();
+        let code_workspace = code_workspace_folder(code_workspace, chosen, host)?;
         let image = if is_container { resolve_image(image, host)? } else { None };
         let network = network.map(|network| resources::network(&network)).transpose()?;
         let default_isolation = isolation.is_none();
@@ -343,6 +351,8 @@ impl Args {
             secrets,
             no_secrets,
             clones: clone.is_some(),
+            code_workspace,
+            default_code_workspace,
         };
         if spec.secrets.is_some() && isolation == Isolation::None {
             return Err(
@@ -440,6 +450,34 @@ pub(in crate::command) fn on_vm(typed: Option<&str>) -> Result<&'static str> {
         Some(other) => Err(usage(format!("--vm and --backend {other} contradict each other"))
             .hint("leave --backend out, or say --backend vm")),
     }
+}
+
+/// Where the file for VS Code goes: where it was typed, or where the configuration has such files.
+fn code_workspace_folder(typed: Option<PathBuf>, backend: &str, host: &Host) -> Result<Option<String>> {
+    let on_vm = backend == backend::VM;
+    let folder = match typed {
+        Some(_) if !on_vm => {
+            return Err(Error::new(
+                ErrorCode::Unsupported,
+                format!("--code-workspace is for workspaces on VMs, and backend {backend} has none"),
+            )
+            .detail("flag", "--code-workspace")
+            .hint("leave --code-workspace out, or name a VM: --vm dev"));
+        }
+        Some(folder) if folder.as_os_str().is_empty() => {
+            return Err(usage("--code-workspace needs a folder").hint("for example: --code-workspace ~/vscode"));
+        }
+        Some(folder) => Some(host.cwd().join(folder)),
+        None if on_vm => host.config()?.vscode_workspaces(),
+        None => None,
+    };
+    let text = |folder: PathBuf| {
+        folder
+            .into_os_string()
+            .into_string()
+            .map_err(|_| usage("the folder of --code-workspace is not written in UTF-8").hint("choose another folder"))
+    };
+    folder.map(text).transpose()
 }
 
 /// Flags of what a VM does not have. A workspace without it would not be what was asked for.

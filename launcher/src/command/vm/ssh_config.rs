@@ -205,6 +205,8 @@ fn uninstall(places: &Places) -> Result<bool> {
 
 /// What our file is to hold, and the names in it.
 async fn text(fleet: &Fleet, places: &Places) -> Result<(String, Vec<SshAlias>)> {
+    // Half a configuration would give other names than were written.
+    fleet.config()?;
     let records = match fleet.store.read()? {
         Some(records) => records.vms()?,
         None => Vec::new(),
@@ -212,6 +214,6 @@ async fn text(fleet: &Fleet, places: &Places) -> Result<(String, Vec<SshAlias>)>
     let there = records.into_iter().filter(|vm| vm.provisioning == VmPhase::Complete);
     let vms = there.map(|vm| Ok((vm.name, RemoteTarget::parse(&vm.host)?))).collect::<Result<Vec<_>>>()?;
     let text = format!("{}{}", places.head, alias::hosts(&fleet.client, &vms).await?);
-    let hosts = vms.into_iter().map(|(vm, _)| SshAlias { alias: alias::alias(&vm), vm }).collect();
+    let hosts = vms.into_iter().map(|(vm, _)| SshAlias { alias: fleet.client.alias(&vm), vm }).collect();
     Ok((text, hosts))
 }
