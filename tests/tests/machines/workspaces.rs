@@ -773,3 +773,29 @@ fn who_is_denied_while_a_workspace_is_made_is_not_let_in() {
     let _ = Ran::of(deny).expect(0);
     assert_eq!(world.machine.run("getent group ws--task | cut -d : -f 4"), "");
 }
+
+#[test]
+#[ignore = "drives a real engine: run ./dev test"]
+fn a_tunnel_is_its_workspaces_own_and_ends_with_it() {
+    let world = World::new();
+    let standin = include_str!("../../fixtures/agent-image/code-standin");
+    let mut put = Command::new("docker");
+    put.args(["exec", "-i", &world.machine.container, "sh", "-c", "install -m 755 /dev/stdin /usr/local/bin/code"]);
+    run_with_input(&mut put, standin).expect(0);
+    for name in ["one", "two"] {
+        world.ok(&format!("create --no-clone --name {name} --vm dev"));
+    }
+    let opened = world.ok("tunnel one --detach");
+    assert_eq!((opened.text("/tunnel_name"), opened.at("/already_running")), ("one", &json!(false)));
+    assert_eq!(opened.text("/login/code"), "1234-ABCD");
+    assert!(opened.text("/log_path").starts_with("/srv/agent-workspace/workspaces/agent-ws-one/home/"), "{opened:?}");
+    assert_eq!(world.ok("tunnel one --detach").at("/already_running"), true);
+    assert_eq!(world.ok("tunnel two --detach").at("/already_running"), false, "that of another is not its own");
+
+    let tunnels = || world.machine.run("ps -eo user:32,args | grep '[c]ode tunnel' | cut -d ' ' -f 1 | sort -u");
+    assert_eq!(tunnels(), "ws--one\nws--two");
+    world.ok("stop one");
+    assert_eq!(tunnels(), "ws--two");
+    world.ok("rm two --force");
+    assert_eq!(tunnels(), "");
+}

@@ -308,6 +308,8 @@ fn environment(row: &WorkspaceRecord, given: &[(String, String)]) -> BTreeMap<St
 pub(super) fn base_environment(row: &WorkspaceRecord) -> BTreeMap<String, String> {
     let places = super::places(&row.folder);
     [
+        // By which its processes are told from those of other workspaces.
+        ("AGENT_WORKSPACE_ID", row.create_id.clone()),
         ("HOME", places.home.clone()),
         ("LANG", "C.UTF-8".to_owned()),
         ("LOGNAME", row.linux_user.clone()),
