@@ -155,3 +155,15 @@ fn what_is_not_ours_or_cannot_be_written_is_left_as_it_is_and_said() {
     fs::set_permissions(home.ssh().join("config.d"), Permissions::from_mode(0o777)).expect("a folder");
     assert_eq!(home.run("--install", 1).error_code(), "ssh_config_failed");
 }
+
+#[test]
+fn a_configuration_that_is_no_file_is_said_and_not_waited_for() {
+    let home = Home::with(b"");
+    fs::remove_file(home.config()).expect("a file");
+    let made = std::process::Command::new("mkfifo").arg(home.config()).status().expect("mkfifo is there");
+    assert!(made.success());
+    let failed = home.run("--install", 1);
+    assert_eq!(failed.error_code(), "ssh_config_failed");
+    assert_eq!(failed.at("/error/causes/0"), "it is no file");
+    assert!(!home.file().exists());
+}

@@ -155,6 +155,8 @@ fn an_agent_is_a_user_with_a_home_of_its_own_and_no_way_to_more() {
     assert_eq!(ok(&machines, "vm describe dev").at("/agents"), &json!(["claude", "other"]));
     let in_use = fails(&machines, "vm delete dev", 4, "vm_in_use");
     assert_eq!(in_use.at("/error/details/agents"), &json!(["claude", "other"]));
+    let first = "agent-workspace agent delete claude; agent-workspace agent delete other; or ";
+    assert!(in_use.text("/error/hint").contains(first), "{in_use:?}");
     let deleted = ok(&machines, "vm delete dev --force");
     assert_eq!(deleted.at("/forgotten_agents"), &json!(["claude", "other"]));
     machine.run("id agt--claude");

@@ -90,8 +90,16 @@ fn in_use(vm: &str, workspaces: &[String], agents: &[String]) -> Error {
         .detail("workspaces", workspaces.to_vec())
         .detail("agents", agents.to_vec())
         .hint(format!(
-            "remove them first (agent-workspace rm, agent delete), or forget them with it, the machine staying as it is: \
-             agent-workspace vm delete {vm} --force"
+            "remove them first: {}; or forget them with it, the machine staying as it is: agent-workspace vm delete {vm} \
+             --force",
+            removing(workspaces, agents)
         ));
     [all("workspaces", workspaces), all("agents", agents)].into_iter().flatten().fold(error, Error::cause)
+}
+
+/// The commands that remove what is on a VM.
+fn removing(workspaces: &[String], agents: &[String]) -> String {
+    let workspaces = workspaces.iter().map(|name| format!("agent-workspace rm {name}"));
+    let agents = agents.iter().map(|name| format!("agent-workspace agent delete {name}"));
+    workspaces.chain(agents).collect::<Vec<_>>().join("; ")
 }

@@ -89,6 +89,10 @@ impl Places {
 
     /// The user's configuration.
     fn config(&self) -> Result<Option<Vec<u8>>> {
+        // A pipe that nobody writes to would be waited for without end.
+        if std::fs::metadata(&self.config).is_ok_and(|found| !found.is_file()) {
+            return Err(failed("read", &self.config, &io::Error::other("it is no file")));
+        }
         match std::fs::read(&self.config) {
             Ok(bytes) => Ok(Some(bytes)),
             // A link that leads nowhere is not to be replaced.
