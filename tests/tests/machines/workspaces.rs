@@ -781,7 +781,7 @@ fn a_tunnel_is_its_workspaces_own_and_ends_with_it() {
     let standin = include_str!("../../fixtures/agent-image/code-standin");
     let mut put = Command::new("docker");
     put.args(["exec", "-i", &world.machine.container, "sh", "-c", "install -m 755 /dev/stdin /usr/local/bin/code"]);
-    run_with_input(&mut put, standin).expect(0);
+    let _ = run_with_input(&mut put, standin).expect(0);
     for name in ["one", "two"] {
         world.ok(&format!("create --no-clone --name {name} --vm dev"));
     }
