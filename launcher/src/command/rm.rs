@@ -109,8 +109,8 @@ async fn remove(app: &App, request: &Request, into: Option<&RescueParent>) -> Re
         (Confirmed::by_keeping_it().into(), None)
     } else {
         match secure(app, &workspace, &folders, *force, into).await {
-            // Another rm may be faster, and may have ended what looked.
-            Err(error) if may_be_going(app, &workspace, &error) => match app.backend.find(name).await? {
+            // Another rm was faster.
+            Err(error) if error.code() == ErrorCode::ContainerVanished => match app.backend.find(name).await? {
                 None => return remove_leftovers(app, request, into).await,
                 Some(now) if now.is_half_removed() => (Confirmed::by_keeping_it().into(), None),
                 Some(_) => return Err(error),
@@ -131,13 +131,6 @@ async fn remove(app: &App, request: &Request, into: Option<&RescueParent>) -> Re
     finish(workspace.name, removal, into, rescued)
 }
 
-/// Whether an error of looking may come from a removal that is under way. Where a workspace has a user of its own, that
-/// ends every process of the user, and so the look.
-fn may_be_going(app: &App, workspace: &Workspace, error: &Error) -> bool {
-    let has_own_user = || app.backend.machine(workspace).own_user().is_some();
-    error.code() == ErrorCode::ContainerVanished || (error.code() == ErrorCode::UnsavedWork && has_own_user())
-}
-
 /// Why nothing is lost, and where the work is that was brought out.
 struct Secured {
     proof: Confirmed,
@@ -148,6 +141,20 @@ impl From<Confirmed> for Secured {
     fn from(proof: Confirmed) -> Self {
         Self { proof, rescued: None }
     }
+}
+
+/// Whether another rm has begun to remove it. Where a workspace has a user of its own, that ends every process of the
+/// user, and so a look.
+async fn is_going(app: &App, workspace: &Workspace) -> Result<bool> {
+    if app.backend.machine(workspace).own_user().is_none() {
+        return Ok(false);
+    }
+    Ok(app.backend.again(workspace).await?.is_none_or(|now| now.is_half_removed()))
+}
+
+/// The same of a workspace that is being removed.
+fn going(error: Error) -> Error {
+    Error::new(ErrorCode::ContainerVanished, "the workspace is being removed by another command").cause(error.message())
 }
 
 /// What it takes to remove without losing work: nothing unsaved is there, or it was brought out, or may be lost. And
@@ -167,7 +174,8 @@ async fn secure(
         let secrets = workspace.secrets.as_ref().map(|secrets| secrets.mount.as_str());
         let found = match unsaved_work::find_inside(&*app.backend.machine(workspace), folders, secrets).await {
             Err(error) if error.code() == ErrorCode::GuestFailed && into.is_none() => {
-                return Err(cannot_look(name, &error));
+                let error = cannot_look(name, &error);
+                return Err(if is_going(app, workspace).await? { going(error) } else { error });
             }
             Err(error) if error.code() == ErrorCode::GuestFailed => vec![unsaved_work::unchecked()],
             looked => looked?,
