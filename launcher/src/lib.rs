@@ -117,7 +117,10 @@ fn dispatch(host: &Host, output: &mut Output, verb: Verb, timeout: Option<Durati
                 let source = backend::open(request.source_backend, host, app.prefix.clone())?;
                 command::copy::run(app, source, request).await
             };
-            engine(host, output, timeout, args.backend(host), args.resolve(host), copy, Output::finish)
+            let typed = args.backend();
+            let said = |error: Error| error.with_hint(|hint| backend::in_the_words_of(typed.as_deref(), hint));
+            let request = args.resolve(host).map(|request| (request.backend, request));
+            at(host, output, timeout, request.map_err(said), copy, |output, result| output.finish(result.map_err(said)))
         }
         Verb::Create(args) | Verb::Up(args) if args.plan_only() => {
             let backend = args.backend();

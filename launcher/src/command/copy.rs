@@ -4,11 +4,11 @@ mod like;
 
 use std::sync::Arc;
 
-use agent_workspace_contract::{CopyReport, EnvVar, ErrorCode, WorkspaceStatus};
+use agent_workspace_contract::{CopyReport, ErrorCode, WorkspaceStatus};
 
 use self::like::{Like, like};
 use super::create::{self, Made, SetupGit};
-use crate::backend::{self, Backend, Purpose, WORK, Workspace, in_the_words_of};
+use crate::backend::{self, Backend, DOCKER, Purpose, VM, WORK, Workspace, in_the_words_of};
 use crate::command::{App, not_found, prefix};
 use crate::error::{Error, Result, usage};
 use crate::guest::{copy, finished};
@@ -53,8 +53,12 @@ pub struct Request {
     pub source_backend: &'static str,
     /// What the new workspace is to be called.
     pub name: WorkspaceName,
+    /// Where the new workspace is to live.
+    pub backend: &'static str,
     /// The VM that it is to be on, where one was named.
     pub vm: Option<String>,
+    /// The VM that the configuration has for those that name none.
+    pub default_vm: Option<String>,
     /// The image of a container whose source is none.
     pub image: Option<ImageRef>,
     /// The token that is kept in the new workspace, and the host of repositories that do not name theirs.
@@ -62,41 +66,34 @@ pub struct Request {
 }
 
 impl Args {
-    /// The backend of the new workspace, where anything says it: the flag, the environment, where its source is.
-    pub fn backend(&self, host: &Host) -> Option<String> {
-        let is_set = || host.var(EnvVar::Backend).is_ok_and(|set| set.is_some());
-        let on_vm = || self.vm.as_ref().map(|_| backend::VM.to_owned());
-        let beside_it = || self.source(host).ok().map(|(_, backend)| backend.to_owned());
-        self.backend.clone().or_else(on_vm).or_else(|| if is_set() { None } else { beside_it() })
+    /// The backend that is named for the new workspace, if one is.
+    pub fn backend(&self) -> Option<String> {
+        self.backend.clone().or_else(|| self.vm.as_ref().map(|_| VM.to_owned()))
     }
 
-    /// The source, and the backend that it is on.
-    fn source(&self, host: &Host) -> Result<(WorkspaceName, &'static str)> {
-        let name = WorkspaceName::parse(&self.source, &prefix(host)?)?;
-        let backend = backend::locate(self.source_backend.as_deref(), host, &name)?.backend;
-        Ok((name, backend))
-    }
-
-    /// Checks everything that nobody has to be asked for.
+    /// Checks everything that nobody has to be asked for. The new workspace is where the flags say, else where the
+    /// environment does, else beside its source.
     ///
     /// # Errors
-    /// `invalid_name`, `input_required`, `usage`, `unsupported`, `git_auth_missing`, `invalid_environment`.
+    /// `invalid_name`, `input_required`, `usage`, `unsupported`, `git_auth_missing`, `invalid_environment`, `config_invalid`.
     pub fn resolve(self, host: &Host) -> Result<Request> {
-        let chosen = self.backend(host);
-        backend::choose(chosen.as_deref(), host)?;
-        let (source, from) = self.source(host)?;
-        let Self { source: _, name, backend, vm, source_backend: _, setup_git, token_stdin } = self;
+        let typed = self.backend();
+        let Self { source, name, backend, vm, source_backend, setup_git, token_stdin } = self;
         let vm = vm.map(|vm| MachineName::parse(&vm)).transpose()?;
         if vm.is_some() {
             create::on_vm(backend.as_deref())?;
         }
+        let asked = backend::asked(typed.as_deref(), host)?;
+        let source = WorkspaceName::parse(&source, &prefix(host)?)?;
+        let from = backend::locate(source_backend.as_deref(), host, &source)?.backend;
+        let to = asked.unwrap_or(from);
         let name = name.ok_or_else(|| {
             Error::new(ErrorCode::InputRequired, "copy needs a name for the new workspace")
                 .hint("agent-workspace copy NAME --name NEW")
                 .detail("flag", "--name")
         })?;
         let name = WorkspaceName::parse(&name, &prefix(host)?)?;
-        backend::check_free(chosen.as_deref(), host, &name)?;
+        backend::check_free(Some(to), host, &name)?;
         let setup_git = match (setup_git, token_stdin) {
             (true, from_stdin) => {
                 let default_host = create::default_host(None, host)?.as_str().to_owned();
@@ -119,8 +116,10 @@ impl Args {
             source,
             source_backend: from,
             name,
+            backend: to,
             vm: vm.map(|vm| vm.as_str().to_owned()),
-            image: create::resolve_image(None, host)?,
+            default_vm: if to == VM { host.config()?.defaults().vm } else { None },
+            image: if to == DOCKER { create::resolve_image(None, host)? } else { None },
             setup_git,
         })
     }
@@ -132,7 +131,7 @@ impl Args {
 /// What either backend and the guest say; `workspace_not_found`, `wrong_state` for a source that is not finished,
 /// `workspace_exists`.
 pub async fn run(app: &App, from: Arc<dyn Backend>, request: Request) -> Result<CopyReport> {
-    let Request { source, source_backend, name, vm, image, setup_git } = request;
+    let Request { source, source_backend, name, backend: _, vm, default_vm, image, setup_git } = request;
     // What a hint says of the source is not to be looked for where the copy is to be.
     let of_source = |error: Error| error.with_hint(|hint| in_the_words_of(Some(source_backend), hint));
     let source = app.phases.run(Phase::Create, find(&*from, &source)).await.map_err(of_source)?;
@@ -140,7 +139,7 @@ pub async fn run(app: &App, from: Arc<dyn Backend>, request: Request) -> Result<
 
     let Like { mut spec, not_copied } = like(&source, source_backend, app.backend.name(), &name, image)?;
     spec.create_id = host::fresh_id()?;
-    spec.vm = vm;
+    (spec.vm, spec.default_vm) = (vm, default_vm);
     for what in not_copied {
         app.progress.warn(warning("not_copied", what));
     }
