@@ -238,3 +238,50 @@ fn exists(name: &str) -> Error {
         .detail("workspace", name)
         .hint("choose another --name")
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::cli::{Cli, Verb};
+    use crate::config::Config;
+
+    fn resolve(line: &str, host: &Host) -> Result<Request> {
+        let words = ["agent-workspace", "copy"].into_iter().chain(line.split(' '));
+        let Some(Verb::Copy(args)) = Cli::try_parse_from(words).unwrap().command else { panic!("not copy") };
+        args.resolve(host)
+    }
+
+    #[test]
+    fn a_copy_is_where_the_flags_say_or_the_environment_or_beside_its_source() {
+        let set = Host::fixed(&[], [("AGENT_WORKSPACE_BACKEND", "host")]);
+        let unset = Host::fixed(&[], []);
+        for (line, host, from, to) in [
+            ("a --name b", &unset, DOCKER, DOCKER),
+            ("a --name b --source-backend host", &unset, backend::HOST, backend::HOST),
+            ("a --name b --vm dev", &unset, DOCKER, VM),
+            ("a --name b --backend docker", &set, backend::HOST, DOCKER),
+            ("a --name b --source-backend docker", &set, DOCKER, backend::HOST),
+        ] {
+            let request = resolve(line, host).unwrap();
+            assert_eq!((request.source_backend, request.backend), (from, to), "{line}");
+        }
+    }
+
+    #[test]
+    fn the_configuration_is_asked_for_what_the_copy_needs_of_it_alone() {
+        let text = "[defaults]\nvm = \"dev\"\nimage = \"mine:1\"\n";
+        let host = Host::fixed(&[], []).configured(Ok(Config::from_text(text)));
+        let on_vm = resolve("a --name b --backend vm", &host).unwrap();
+        assert_eq!((on_vm.vm, on_vm.default_vm.as_deref(), on_vm.image), (None, Some("dev"), None));
+        let container = resolve("a --name b --backend docker", &host).unwrap();
+        assert_eq!(
+            (container.default_vm, container.image.map(|image| image.as_str().to_owned())),
+            (None, Some("mine:1".to_owned()))
+        );
+        let broken = Host::fixed(&[], []).configured(Err(Error::new(ErrorCode::ConfigInvalid, "broken")));
+        assert_eq!(resolve("a --name b --backend docker", &broken).unwrap_err().code(), ErrorCode::ConfigInvalid);
+        assert!(resolve("a --name b --backend host", &broken).is_ok());
+    }
+}
