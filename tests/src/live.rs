@@ -19,7 +19,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 pub use fault_proxy::{FaultProxy, Wrong};
 use fixtures::setting;
@@ -282,6 +282,14 @@ impl Live {
         let name = self.full(name);
         docker(["network", "create", "--label", &format!("{LABEL}={}", self.id), &name]);
         name
+    }
+
+    /// What the engine's list says of a workspace's container, null where it has none.
+    pub fn listed(&self, name: &str) -> Value {
+        let filters = json!({ "name": [format!("^/{}$", self.full(name))] }).to_string();
+        let filters = filters.bytes().map(|byte| format!("%{byte:02X}")).collect::<String>();
+        let (_, mut rows) = ask_engine("GET", &format!("/containers/json?all=1&filters={filters}"));
+        rows.get_mut(0).map(Value::take).unwrap_or_default()
     }
 
     /// Names of the containers whose names begin with this test's prefix.

@@ -297,6 +297,11 @@ async fn remove_leftovers(app: &App, request: &Request, into: Option<&RescuePare
         secure_volumes(app, name, &volumes, *force, into).await?
     };
     let removal = app.backend.remove_leftovers(&volumes, proof).await?;
+    let nothing_done = removal.removed.is_empty() && rescued.is_none();
+    if nothing_done && !removal.failed.is_empty() && app.backend.find(name).await?.is_some() {
+        // They are not left: a workspace of this name was being made with them.
+        return Box::pin(remove(app, request, into)).await;
+    }
     finish(workspace.to_owned(), removal, into, rescued)
 }
 

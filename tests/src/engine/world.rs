@@ -170,6 +170,9 @@ impl World {
             let labels = container.labels.clone().unwrap_or_default();
             has_labels(&labels, &filters["label"])
                 && (filters["id"].is_null() || texts(&filters["id"]).contains(&container.id))
+                && texts(&filters["volume"])
+                    .iter()
+                    .all(|volume| container.mounts.iter().any(|(mounted, _)| mounted == volume))
                 && texts(&filters["name"]).iter().all(|name| {
                     container.name.starts_with(name.strip_prefix("^/?").expect("names are looked for at the beginning"))
                 })

@@ -98,10 +98,10 @@ impl Repository {
         on_server(&format!("git -C {} branch {name} main", self.folder()));
     }
 
-    /// Waits until a clone asks for its contents.
+    /// Waits until a clone asks for its contents, one that nobody has waited for yet.
     pub fn wait_until_reached(&self) {
         until("a clone asks the git server for contents", || {
-            on_server(&format!("if test -e {}/reached; then echo yes; fi", self.folder())) == "yes"
+            on_server(&format!("if rm {}/reached 2>/dev/null; then echo yes; fi", self.folder())) == "yes"
         });
     }
 

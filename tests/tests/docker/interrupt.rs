@@ -38,6 +38,32 @@ fn a_signal_takes_back_what_was_made() {
         clone.signal(signal);
         let document = clone.answer().within(Duration::from_secs(20)).fails(exit, code);
         assert_eq!(document.at("/error/retryable"), false);
+        assert!(document.0.pointer("/error/details/left_behind").is_none(), "{}", document.0);
+        live.nothing_is_left();
+    }
+}
+
+#[test]
+#[ignore = "drives a real engine: run ./dev test"]
+fn what_the_engine_is_still_making_when_the_launcher_ends_is_taken_back_or_removed() {
+    let live = Live::new();
+    // However late the signal is, it never gets to its end.
+    let repository = live.held_repository("early");
+    let line = format!("{} --name early", repository.slug());
+    let seen_first = |signal: Signal| {
+        let create = Running::start(&live.creating(Image::Agent, &line).json());
+        // An engine lists a container some time before it shows it by its name; that moment is meant.
+        until("the engine lists it", || !live.listed("early").is_null());
+        create.signal(signal);
+        create.answer()
+    };
+    for _ in 0..3 {
+        let document = seen_first(Signal::INT).fails(130, "interrupted");
+        assert!(document.0.pointer("/error/details/left_behind").is_none(), "{}", document.0);
+        live.nothing_is_left();
+
+        assert_eq!(seen_first(Signal::KILL).ran.code, 128 + 9);
+        live.json("rm early --force").ok();
         live.nothing_is_left();
     }
 }

@@ -97,6 +97,19 @@ fn a_container_that_the_engine_makes_after_the_signal_goes_too() {
 }
 
 #[test]
+fn a_container_that_the_engine_lists_before_it_shows_it_is_waited_for() {
+    let engine = Engine::start();
+    engine.goes_wrong(When::first("POST", "/containers/create"), Fault::silence().after_doing_it());
+    for look in 1..=3 {
+        let when = When::Call("GET /containers/<agent-ws-a>/json".to_owned(), look);
+        engine.goes_wrong(when, Fault::refusal(404, "No such container: agent-ws-a"));
+    }
+    let document = ended(&engine, &CREATE, "POST /containers/create", "HUP", 143);
+    assert!(document.0["error"]["details"].get("left_behind").is_none(), "{document:?}");
+    assert_eq!(engine.made_by_create(), [""; 0]);
+}
+
+#[test]
 fn what_could_not_be_taken_back_is_said() {
     let engine = Engine::start();
     engine.answers(Script::Clone, Reply::hangs());

@@ -427,3 +427,26 @@ fn a_removal_that_is_under_way_is_waited_for_and_then_the_volumes_go() {
     succeeds(&engine, &["rm", "a"]);
     assert_eq!((engine.containers().len(), engine.volumes().len()), (0, 0));
 }
+
+#[test]
+fn volumes_of_a_workspace_that_is_being_made_are_not_leftovers() {
+    // The engine has listed its container, and shows it at the third look.
+    let being_made = || {
+        let engine = workspace();
+        for look in 1..=2 {
+            let when = When::Call("GET /containers/<agent-ws-a>/json".to_owned(), look);
+            engine.goes_wrong(when, Fault::refusal(404, "No such container: agent-ws-a"));
+        }
+        engine
+    };
+    let engine = being_made();
+    let document = succeeds(&engine, &["rm", "a", "--force"]);
+    assert_eq!(document.at("/removed").as_array().map(Vec::len), Some(3), "{document:?}");
+    assert_eq!((engine.containers().len(), engine.volumes().len()), (0, 0));
+
+    // Its work is looked for like anybody's.
+    let engine = being_made();
+    engine.answers(Script::UnsavedWork, Reply::says("files\t1\t/work/x\n"));
+    fails(&engine, &["rm", "a"], 5, "unsaved_work");
+    assert_eq!((engine.state_of("agent-ws-a").as_str(), engine.volumes().len()), ("running", 2));
+}

@@ -28,6 +28,8 @@ const NO_PATIENCE_LEFT: Duration = Duration::from_secs(30);
 const LETS_GO: Duration = Duration::from_secs(5);
 /// How long undoing looks for a container whose creation was under way when the connection broke.
 const SETTLE: Duration = Duration::from_secs(3);
+/// How long a container is waited for that the engine lists and does not show. Less than a step of undoing may take.
+const IS_MADE: Duration = Duration::from_secs(15);
 /// What is said when it has not come by then.
 const MAY_COME: &str = "the engine did not answer whether it makes the container; if it still appears, it goes with: \
                         agent-workspace prune --older-than 0";
@@ -143,19 +145,47 @@ impl Docker {
     }
 
     /// Whether a busy volume will soon be free: engines let go of it a moment after its container is gone, and what only
-    /// looks into it, for a command that was killed or is late, is made to go.
+    /// looks into it, for a command that was killed or is late, is made to go. What is only being made at this moment
+    /// is waited for, so that a caller who looks again sees who has it.
     async fn comes_free(&self, volume: &str) -> bool {
-        let Ok(users) = self.list_by(json!({ "volume": [volume] }), "see who uses a volume").await else {
+        let doing = "see who uses a volume";
+        let by_volume = json!({ "volume": [volume] });
+        let Ok(users) = self.list_by(by_volume.clone(), doing).await else {
             return false;
         };
-        if !users.iter().all(Listed::is_view) {
-            return false;
+        for user in &users {
+            if !user.is_view() && !matches!(self.once_made(user, &by_volume, doing).await, Ok(None)) {
+                return false;
+            }
         }
-        for view in users {
+        for view in users.iter().filter(|user| user.is_view()) {
             // Whether that worked shows when the volume is asked for again.
             let _ = self.remove_container(&view.id, "of a look").await;
         }
         true
+    }
+
+    /// What the engine says of a container that it lists by these filters, or nothing when it is gone. An engine that goes
+    /// on creating for a caller who has gone away lists the container first; it shows and removes it, and finds it by its
+    /// id, only when it is made.
+    async fn once_made(&self, listed: &Listed, filters: &serde_json::Value, doing: &str) -> Result<Option<Inspected>> {
+        let path = format!("/containers/{}/json", listed.id);
+        let until = Instant::now() + IS_MADE;
+        loop {
+            if let Some(made) = self.engine.get(&path, doing).await? {
+                return Ok(Some(made));
+            }
+            if self.list_by(filters.clone(), doing).await?.iter().all(|now| now.id != listed.id) {
+                return Ok(None);
+            }
+            if Instant::now() > until {
+                return Err(Error::new(
+                    ErrorCode::EngineError,
+                    format!("the engine lists the container {} and does not show it", listed.id),
+                ));
+            }
+            tokio::time::sleep(AGAIN_AFTER).await;
+        }
     }
 
     /// Removes everything that carries the mark of one call, and nothing else. A workspace that somebody else has come
@@ -169,12 +199,11 @@ impl Docker {
         let mut volumes = Vec::new();
         let mut found = false;
         for container in self.settled(create_id, doing).await? {
+            let Some(made) = self.once_made(&container, &by_create_id(create_id), doing).await? else { continue };
             if container.is_view() {
                 found |= self.remove_container(&container.id, "of a look").await?;
                 continue;
             }
-            let path = format!("/containers/{}/json", container.id);
-            let Some(made) = self.engine.get::<Inspected>(&path, doing).await? else { continue };
             let made_at = made.created();
             let workspace = made.into_workspace();
             if workspace.status == WorkspaceStatus::Running && joined::abandon(&*self.machine(&workspace)).await {
