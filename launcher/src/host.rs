@@ -6,6 +6,7 @@ pub mod descriptor;
 pub mod own_file;
 pub mod ports;
 pub mod rescue_folder;
+pub mod tokens;
 pub mod untar;
 
 use std::collections::BTreeMap;
@@ -148,6 +149,11 @@ impl Host {
                     .hint(format!("unset {name}"))
             }),
         }
+    }
+
+    /// The tokens of git credentials that the environment has.
+    pub fn tokens(&self) -> tokens::Tokens {
+        tokens::Tokens::of(&self.env)
     }
 
     /// Where a program is that would be run by its name.

@@ -1,6 +1,7 @@
 //! The verbs of `agent`: agents as users of a VM, over what is remembered of them, SSH and `guest::users`.
 
 pub mod create;
+mod credentials;
 pub mod delete;
 pub mod describe;
 pub mod list;

@@ -114,7 +114,7 @@ const INHERITS: Key = key("inherits", Kind::Parents, Unset::Is("[]"), "templates
 const INHERITS_LATER: Key = unused(INHERITS);
 const SHELL: Kind = Kind::Text(shell);
 const CREDENTIALS: Key =
-    later("git_credentials", Kind::List(plain), Unset::Is("[]"), "which of [git_credentials] the user gets");
+    key("git_credentials", Kind::List(plain), Unset::Is("[]"), "which of [git_credentials] the user gets");
 const DOTFILES: Key = key(
     "dotfiles_source",
     Kind::Text(source),
@@ -228,7 +228,7 @@ pub(super) const SECTIONS: &[Section] = &[
         means: "The user who manages a VM.",
         keys: &[
             later("shell", SHELL, Unset::Nothing("\"zsh\""), "the login shell"),
-            CREDENTIALS,
+            unused(CREDENTIALS),
             unused(DOTFILES),
             unused(DOTFILES_AT),
             unused(DOTFILES_INSTALL),
@@ -237,11 +237,11 @@ pub(super) const SECTIONS: &[Section] = &[
     Section {
         name: "git_credentials",
         named: Some("github"),
-        means: "Git credentials by name. The secrets themselves never stand here.",
+        means: "Git credentials by name. The token of NAME never stands here: it is in GIT_CREDENTIALS_NAME.",
         keys: &[
-            required(later("type", Kind::Text(credential), Unset::Nothing("\"github\""), "github or azdo")),
-            later("org", Kind::Text(word), Unset::Nothing("\"my-org\""), "the organisation; azdo needs it"),
-            later("description", Kind::Text(plain), Unset::Nothing("\"work\""), "what it is called in lists"),
+            required(key("type", Kind::Text(credential), Unset::Nothing("\"github\""), "github or azdo")),
+            key("org", Kind::Text(organisation), Unset::Nothing("\"my-org\""), "the organisation; azdo needs it"),
+            key("description", Kind::Text(plain), Unset::Nothing("\"work\""), "what it is called beside its name"),
         ],
     },
     Section {
@@ -298,6 +298,13 @@ fn platform(text: &str) -> Result<(), String> {
 
 fn credential(text: &str) -> Result<(), String> {
     one_of(text, &["github", "azdo"])
+}
+
+/// The names that Azure DevOps gives, which are one part of an address.
+fn organisation(text: &str) -> Result<(), String> {
+    let ends = |c: char| c.is_ascii_alphanumeric();
+    let good = text.starts_with(ends) && text.ends_with(ends) && text.chars().all(|c| ends(c) || c == '-');
+    refuse(good, "has to be letters, digits and dashes, and no dash at its ends")
 }
 
 fn machine(text: &str) -> Result<(), String> {
@@ -421,6 +428,7 @@ mod tests {
             (inside, &["~/.dotfiles", "/opt/x"], &["~/../x", "x"]),
             (source, &["~/d", "file::/d", "git::https://h/o/r//sub?ref=a", "git::git@h:o/r"], &["git::http://h", "d"]),
             (shell, &["zsh", "/bin/bash"], &["-c", "a b", ""]),
+            (organisation, &["acme", "Acme-2", "a"], &["", "a/b", "a.b", "a b", "-a", "a-", "a@b", "ä"]),
             (host_prefix, &["awvm--", "a.b_"], &["-a", "", "a b"]),
         ] {
             assert!(good.iter().all(|text| rule(text).is_ok()), "{good:?}");

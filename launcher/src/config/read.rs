@@ -8,6 +8,7 @@ use super::document::{self, Entry, Node, Table, Value};
 use super::keys::{self, Key, Kind, RETIRED, SECTIONS, Section};
 use super::merge::{self, DEFAULT, Layer, Setting, Template, Templates};
 use super::nearest::nearest;
+use crate::host::tokens;
 
 /// Whose file it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -227,6 +228,17 @@ impl Reader {
                 let message = format!("{path}: it needs org, as its type is azdo");
                 self.problem(Some(path), line, message, None);
             }
+        }
+        let mut variables: BTreeMap<String, &String> = BTreeMap::new();
+        for name in credentials.keys() {
+            let variable = tokens::variable(name);
+            if let Some(other) = variables.get(&variable) {
+                let path = join("git_credentials", name);
+                let line = self.lines.get(&path).copied();
+                let message = format!("{path}: {variable} is the variable of {other:?} already");
+                self.problem(Some(path), line, message, Some("give one of them another name".to_owned()));
+            }
+            variables.insert(variable, name);
         }
         let agents = self.reading.named.get("agent_templates").unwrap_or(&empty).iter();
         let agents = agents.map(|(name, agent)| (join("agent_templates", name), agent.own.clone()));
@@ -498,6 +510,10 @@ mod tests {
             ),
             ("[git_credentials.a]\n", "1: git_credentials.a: it needs type"),
             ("[git_credentials.a]\ntype = \"azdo\"", "1: git_credentials.a: it needs org, as its type is azdo"),
+            (
+                "[git_credentials.a-b]\ntype = \"github\"\n[git_credentials.a_b]\ntype = \"github\"",
+                "3: git_credentials.a_b: GIT_CREDENTIALS_A_B is the variable of \"a-b\" already (give",
+            ),
             (
                 "[admin.config]\ngit_credentials = [\"x\"]",
                 "2: admin.config.git_credentials: there is no [git_credentials.x]",

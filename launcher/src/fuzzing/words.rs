@@ -148,7 +148,7 @@ pub(super) fn words(bytes: &[u8]) {
 }
 
 fn is_token(name: &str) -> bool {
-    matches!(name, "GH_TOKEN" | "GITHUB_TOKEN")
+    matches!(name, "GH_TOKEN" | "GITHUB_TOKEN") || name.starts_with("GIT_CREDENTIALS_")
 }
 
 /// A pointer (the first line) finds in a document (the rest) what a JSON library finds, and prints no more than there

@@ -5,7 +5,7 @@ use std::process::Stdio;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use agent_workspace_contract::{EnvVar, ErrorCode, HostKey};
+use agent_workspace_contract::{ErrorCode, HostKey};
 use async_trait::async_trait;
 use russh::client::{self, ChannelOpenHandle, DisconnectReason, Handle, Msg, Session};
 use russh::keys::{Algorithm, PublicKeyOrCertificate};
@@ -18,6 +18,7 @@ use super::known_hosts::Known;
 use super::settings::Settings;
 use super::{Client, RemoteTarget, auth};
 use crate::error::{Error, Result};
+use crate::host::tokens;
 use crate::machine::{Reader, fed};
 
 /// How long a host that answers may take to let us in; an agent may have to ask its owner.
@@ -357,7 +358,7 @@ async fn stream(settings: &Settings, way: Option<&Connection>) -> Result<(Box<dy
 fn proxied(settings: &Settings, line: &str) -> Result<(Box<dyn Stream>, Option<Child>)> {
     let mut command = tokio::process::Command::new("sh");
     command.args(["-c", &format!("exec {line}")]);
-    command.env_remove(EnvVar::GhToken.name()).env_remove(EnvVar::GithubToken.name());
+    tokens::keep_from(&mut command);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).kill_on_drop(true);
     let failed = |cause: &str| unreachable(settings, &format!("the ProxyCommand could not be run: {cause}"));
     let mut child = command.spawn().map_err(|error| failed(&error.to_string()))?;

@@ -6,11 +6,12 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
-use agent_workspace_contract::{EnvVar, ErrorCode};
+use agent_workspace_contract::ErrorCode;
 
 use super::Client;
 use super::target::RemoteTarget;
 use crate::error::{Error, Result};
+use crate::host::tokens;
 
 /// Longer than any configuration takes to be read; `Match exec` runs commands.
 const READING_LIMIT: Duration = Duration::from_secs(10);
@@ -80,7 +81,7 @@ impl Settings {
         let mut command = tokio::process::Command::new(program);
         command.arg("-G").args(target.words()).stdin(Stdio::null()).kill_on_drop(true);
         // `Match exec` runs what somebody's configuration says.
-        command.env_remove(EnvVar::GhToken.name()).env_remove(EnvVar::GithubToken.name());
+        tokens::keep_from(&mut command);
         let failed = |cause: String| {
             Error::new(ErrorCode::InvalidEnvironment, format!("ssh cannot say how to reach {target}"))
                 .cause(cause)

@@ -1,8 +1,7 @@
 //! Limits, labels, networks, users and environment files of a workspace, as typed.
 
-use agent_workspace_contract::EnvVar;
-
 use crate::error::{Error, Result, usage};
+use crate::host::tokens::is_token;
 
 /// Smallest memory limit engines accept.
 const LEAST_MEMORY: i64 = 6 * 1024 * 1024;
@@ -111,9 +110,9 @@ pub fn env_file(
         if !valid {
             return Err(usage(format!("{place}: not NAME=VALUE")).hint("see --help for the form of --env-file"));
         }
-        if name == EnvVar::GhToken.name() || name == EnvVar::GithubToken.name() {
+        if is_token(name) {
             return Err(usage(format!("{place}: {name} would stay readable in the container's environment"))
-                .hint(format!("leave it out of the file and export {name}: it is used for the clone alone")));
+                .hint(format!("leave it out of the file and export {name}: the launcher alone reads it")));
         }
         if value.is_some_and(|value| value.contains('\0')) {
             return Err(usage(format!("{place}: the value holds a NUL character"))
@@ -287,7 +286,7 @@ mod tests {
             [("A", "1 2"), ("B", "host B"), ("C", "")].map(|(name, value)| (name.to_owned(), value.to_owned()))
         );
         assert!(read("A=1\n1x=2").unwrap_err().message().starts_with("f:2"));
-        assert!(read("GH_TOKEN").is_err() && read("GITHUB_TOKEN=x").is_err());
+        assert!(["GH_TOKEN", "GITHUB_TOKEN=x", "GIT_CREDENTIALS_A=x"].iter().all(|text| read(text).is_err()));
     }
 
     #[test]

@@ -312,17 +312,19 @@ fn edits(home: &Home, script: &str) -> Terminal {
     let editor = home.at("my editor");
     std::fs::set_permissions(&editor, std::fs::Permissions::from_mode(0o755)).expect("a script");
     let editor = format!("'{}' --wait \"two words\"", editor.display());
-    Terminal::run(&home.launcher("config edit").env("VISUAL", editor).command())
+    let launcher = home.launcher("config edit").env("VISUAL", editor).env("GH_TOKEN", "canary-of-this-test");
+    Terminal::run(&launcher.env("GIT_CREDENTIALS_A", "canary-of-this-test").command())
 }
 
 #[test]
 fn edit_gives_the_editor_its_arguments_and_the_terminal_and_checks_afterwards() {
     let home = Home::with("");
-    let script =
-        "[ $# = 3 ] && [ -t 0 ] && [ -t 1 ] || exit 9\necho \"$1,$2\"\necho '[defaults]\nvm = \"dev\"' > \"$3\"";
+    let script = "[ $# = 3 ] && [ -t 0 ] && [ -t 1 ] || exit 9
+        echo \"$1,$2,$(env | grep -c canary-of-this-test)\"
+        echo '[defaults]\nvm = \"dev\"' > \"$3\"";
     let mut terminal = edits(&home, script);
     assert_eq!(terminal.end().code(), Some(0), "{}", terminal.shown());
-    terminal.wait_for("--wait,two words");
+    terminal.wait_for("--wait,two words,0");
     terminal.wait_for("changed: ");
     assert_eq!(home.ok("config check").text("/defaults/vm"), "dev");
 

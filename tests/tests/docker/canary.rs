@@ -41,6 +41,7 @@ impl<'a> Search<'a> {
         self.driven.borrow_mut().extend(line.split_whitespace().take(2).map(str::to_owned));
         let folder = self.live.folder();
         let launcher = self.live.launcher(line).env("GH_TOKEN", &self.token).env("GITHUB_TOKEN", &self.token);
+        let launcher = launcher.env("GIT_CREDENTIALS_CANARY", &self.token).env("GIT_CREDENTIALS_ORG", &self.token);
         launcher.env("HOME", folder.join("home")).env("TMPDIR", folder.join("tmp"))
     }
 
@@ -284,6 +285,23 @@ fn the_token_is_nowhere_whatever_command_is_given_it() {
         "find /etc /home /root /srv /tmp /run /var/log /var/tmp -xdev -type f -exec cat {} + | tr -cd '[:print:]\\n'",
     );
     search.is_not_in("the files of a machine", &files);
+
+    // Who is to keep it by a template has it in its own store alone.
+    let config = live.file(
+        "credentials.toml",
+        "[agent_templates.default]\ngit_credentials = [\"canary\", \"org\"]\n\
+         [git_credentials.canary]\ntype = \"github\"\n[git_credentials.org]\ntype = \"azdo\"\norg = \"acme\"\n",
+    );
+    for line in ["config check", "agent create keeper", "agent reinit keeper", "agent describe keeper"] {
+        let launcher = machines.over(search.launcher(line)).env("AGENT_WORKSPACE_CONFIG", &config);
+        search.once(&launcher, 0);
+    }
+    let mut looking = Command::new("docker");
+    let script = "grep -rlaFf - --exclude-dir=proc --exclude-dir=sys / 2>/dev/null; true";
+    looking.args(["exec", "-i", &machine.container, "sh", "-c", script]);
+    let found = run_with_input(&mut looking, &format!("{}\n", search.token)).stdout;
+    assert_eq!(found, "/home/agt--keeper/.agents-env/git-credentials\n");
+    search.once(&machines.over(search.launcher("agent delete keeper --force")), 0);
     for line in ["rm there", "rm too", "agent delete claude", "vm delete canary", "vm-host remove box"] {
         search.once(&machines.over(search.launcher(line)), 0);
     }

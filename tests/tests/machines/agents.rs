@@ -690,6 +690,113 @@ fn holding(folder: &Path, text: &str) -> String {
     run_with_input(grep.args(["-rlaFf", "-"]).arg(folder), &format!("{text}\n")).stdout
 }
 
+/// Who git would be at an address, and with which password; nobody without credentials.
+fn git_asks(machine: &Machine, agent: &str, host: &str, path: &str) -> String {
+    let line = format!(
+        "printf 'protocol=https\\nhost={host}\\npath={path}\\n\\n' |
+         GIT_TERMINAL_PROMPT=0 git credential fill 2>/dev/null |
+         sed -n 's/^username=//p; s/^password=//p' | paste -sd' ' -"
+    );
+    run_as(machine, &format!("agt--{agent}"), &line)
+}
+
+/// A configuration with credentials for GitHub and for organisations of Azure DevOps, of which agents get these.
+fn says_credentials(machines: &Machines, names: &str) -> std::path::PathBuf {
+    let config = machines.folder().join("config.toml");
+    let text = format!(
+        "[agent_templates.default]\ngit_credentials = [{names}]\n\
+         [git_credentials.hub]\ntype = \"github\"\n\
+         [git_credentials.one]\ntype = \"azdo\"\norg = \"Org-1\"\n\
+         [git_credentials.two-b]\ntype = \"azdo\"\norg = \"Org-12\"\n\
+         [git_credentials.three]\ntype = \"azdo\"\norg = \"three\"\n"
+    );
+    std::fs::write(&config, text).expect("a file");
+    config
+}
+
+#[test]
+#[ignore = "drives a real engine: run ./dev test"]
+fn an_agent_is_given_the_tokens_of_its_template_each_for_its_own_place() {
+    use agent_workspace_tests::live::Watch;
+    let machines = Machines::new();
+    let machine = vm(&machines, "dev");
+    let config = says_credentials(&machines, "\"hub\", \"one\", \"two-b\"");
+    let canary = format!("canary-of-templates-{}", std::process::id());
+    let token = |name: &str| format!("{canary}-{name}");
+    let run = |line: &str, variables: &[(&str, &str)]| {
+        let launcher = machines.launcher(line).env("AGENT_WORKSPACE_CONFIG", &config);
+        variables.iter().fold(launcher, |launcher, (variable, name)| launcher.env(*variable, token(name))).run()
+    };
+    let (hub, one, two) =
+        (("GIT_CREDENTIALS_HUB", "hub"), ("GIT_CREDENTIALS_ONE", "one"), ("GIT_CREDENTIALS_TWO_B", "two"));
+
+    // What is missing is told before anything is touched.
+    let before = everything(&machine);
+    let missing = run("agent create x", &[one]).expect(6).document();
+    assert_eq!(missing.error_code(), "git_auth_missing");
+    assert_eq!(missing.text("/error/hint"), "export GIT_CREDENTIALS_HUB=... GIT_CREDENTIALS_TWO_B=...");
+    assert_eq!(ok(&machines, "agent list").at("/agents"), &json!([]));
+    same(&before, &everything(&machine));
+
+    let watch = Watch::for_text(&canary, &[]);
+    let made = run("agent create x", &[hub, one, two]).expect(0);
+    assert!(!made.stdout.contains(&canary) && !made.stderr.contains(&canary));
+    let asked = |host: &str, path: &str| git_asks(&machine, "x", host, path);
+    let azure = "dev.azure.com";
+    assert_eq!(asked("github.com", "acme/private"), format!("x-access-token {}", token("hub")));
+    assert_eq!(asked(azure, "Org-1/p/_git/r"), format!("Org-1 {}", token("one")));
+    assert_eq!(asked(azure, "Org-12/p/_git/r"), format!("Org-12 {}", token("two")));
+    for (host, path) in [(azure, "Org-3/p/_git/r"), (azure, ""), ("git.test", "Org-1/p"), ("not-github.com", "a/b")] {
+        assert_eq!(asked(host, path), "", "{host} {path}");
+    }
+    let store = "/home/agt--x/.agents-env/git-credentials";
+    assert_eq!(machine.run(&format!("stat -c '%a %U' {store}")), "600 agt--x");
+    assert_eq!(run("agent create x", &[]).expect(0).document().at("/created"), false, "one that is there needs none");
+
+    // What is not given stays; what is given takes the place of that one.
+    let again = run("agent reinit x", &[]).expect(0).document();
+    assert_eq!((again.at("/changed"), again.warnings()), (&false.into(), vec![]), "{again:?}");
+    let same_again = run("agent reinit x", &[hub, one, two]).expect(0).document();
+    assert_eq!(same_again.at("/changed"), false, "{same_again:?}");
+    let new = run("agent reinit x", &[("GIT_CREDENTIALS_ONE", "new")]).expect(0).document();
+    assert_eq!((new.at("/changed"), new.warnings()), (&true.into(), vec![]));
+    assert_eq!(asked(azure, "Org-1/p/_git/r"), format!("Org-1 {}", token("new")));
+    assert_eq!(asked(azure, "Org-12/p/_git/r"), format!("Org-12 {}", token("two")));
+
+    // One that the template has now and the agent has not.
+    says_credentials(&machines, "\"one\", \"three\", \"hub\"");
+    let lacks = run("agent reinit x", &[]).expect(0).document();
+    assert_eq!(lacks.warnings(), ["credentials_missing"]);
+    assert!(lacks.text("/warnings/0/message").contains("GIT_CREDENTIALS_THREE"), "{lacks:?}");
+
+    // Flags come first for their host, also where nothing is set for it.
+    let flagged = run("agent create y --setup-git", &[("GH_TOKEN", "flag"), one, ("GIT_CREDENTIALS_THREE", "three")]);
+    assert_eq!(flagged.expect(0).document().at("/created"), true);
+    assert_eq!(git_asks(&machine, "y", "github.com", "a/b"), format!("x-access-token {}", token("flag")));
+    assert_eq!(git_asks(&machine, "y", azure, "three/p/_git/r"), format!("three {}", token("three")));
+    assert_eq!(
+        run("agent reinit y --setup-git --host dev.azure.com", &[("GH_TOKEN", "whole")])
+            .expect(0)
+            .document()
+            .at("/changed"),
+        true
+    );
+    assert_eq!(git_asks(&machine, "y", azure, "three/p/_git/r"), format!("x-access-token {}", token("whole")));
+    assert_eq!(
+        run("agent reinit y", &[("GIT_CREDENTIALS_THREE", "back"), one]).expect(0).document().at("/changed"),
+        true
+    );
+    assert_eq!(git_asks(&machine, "y", azure, "three/p/_git/r"), format!("three {}", token("back")));
+    assert_eq!(git_asks(&machine, "y", azure, "four/p/_git/r"), "");
+
+    let seen = watch.seen();
+    assert!(seen.places.is_empty(), "{:?}", seen.places);
+    assert!(seen.programs.iter().any(|program| program.ends_with("git")), "it was looked where it mattered");
+    assert_eq!(holding(machines.folder(), &canary), "", "files on this host");
+    let files = machine.run("grep -rlF canary-of-templates /home /tmp /root /etc /srv 2>/dev/null; true");
+    assert_eq!(files.lines().filter(|file| !file.ends_with("/.agents-env/git-credentials")).count(), 0, "{files}");
+}
+
 #[test]
 #[ignore = "drives a real engine: run ./dev test"]
 fn who_may_into_every_workspace_may_into_new_ones_and_copies_and_into_none_that_was_removed() {

@@ -297,6 +297,26 @@ fn jump_hosts_and_proxy_commands_lead_there() {
 
 #[test]
 #[ignore = "starts an SSH server: run ./dev test"]
+fn what_runs_to_reach_a_machine_is_given_no_token() {
+    let way = Way::new();
+    let port = way.server.port();
+    let seen = way.file("seen");
+    way.configure(&format!(
+        "Match originalhost proxied exec \"env >>{0}\"\n  HostName 127.0.0.1\n  Port {port}\n  \
+         ProxyCommand sh -c 'env >>{0}; exec ssh -W %h:%p near'\n\
+         Host near\n  HostName 127.0.0.1\n  Port {port}\n",
+        seen.display()
+    ));
+    let adding = way.adding("proxied", "proxied").env("SEEN_BY_BOTH", "yes");
+    let tokens = ["GH_TOKEN", "GITHUB_TOKEN", "GIT_CREDENTIALS_A", "GIT_CREDENTIALS_"];
+    ok(&tokens.iter().fold(adding, |adding, token| adding.env(*token, "canary-of-this-test")));
+    let seen = way.read("seen");
+    assert!(seen.matches("SEEN_BY_BOTH=yes").count() >= 2, "{seen}");
+    assert!(!seen.contains("canary-of-this-test"), "{seen}");
+}
+
+#[test]
+#[ignore = "starts an SSH server: run ./dev test"]
 fn without_ssh_its_defaults_hold() {
     let way = Way::new();
     let home = way.file("home/.ssh");

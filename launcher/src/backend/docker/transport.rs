@@ -5,7 +5,6 @@ use std::process::Stdio;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use agent_workspace_contract::EnvVar;
 use hyper::Uri;
 use hyper::rt::ReadBufCursor;
 use hyper_util::client::legacy::connect::{Connected, Connection};
@@ -17,6 +16,7 @@ use tokio_rustls::client::TlsStream;
 
 use super::endpoint::Address;
 use super::tls;
+use crate::host::tokens;
 
 /// Opens a stream for each connection that the HTTP client wants.
 #[derive(Clone)]
@@ -69,8 +69,7 @@ fn ssh(target: &str, port: Option<u16>, socket: Option<&str>) -> std::io::Result
         command.args(["--host", &format!("unix://{socket}")]);
     }
     command.args(["system", "dial-stdio"]);
-    // `SendEnv` in somebody's configuration would send them to the far side.
-    command.env_remove(EnvVar::GhToken.name()).env_remove(EnvVar::GithubToken.name());
+    tokens::keep_from(&mut command);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
     let mut child = command
         .spawn()

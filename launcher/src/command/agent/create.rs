@@ -7,11 +7,12 @@ use std::time::Duration;
 use agent_workspace_contract::{AgentCreateReport, ErrorCode};
 
 use super::template::with_template;
-use super::{GitFlags, SetupFlags, account, choose_vm, grants, named_vm, not_found, prepare, row};
+use super::{GitFlags, SetupFlags, account, choose_vm, credentials, grants, named_vm, not_found, prepare, row};
 use crate::command::create::credentials::SetupGit;
 use crate::command::vm::{Fleet, HostKeys, Template, remembered};
 use crate::error::{Error, Result};
 use crate::guest::users::{self, AgentSetup};
+use crate::host::tokens::Tokens;
 use crate::host::{self, Host};
 use crate::output::warning;
 use crate::ssh::SshMachine;
@@ -63,6 +64,8 @@ pub struct Request {
     pub setup: AgentSetup,
     /// Git credentials that it keeps.
     pub git: Option<SetupGit>,
+    /// Tokens of those that its template may ask for.
+    pub tokens: Tokens,
     /// Whether a host that was never seen is believed.
     pub accept_new: bool,
 }
@@ -85,6 +88,7 @@ impl Args {
             template,
             setup: setup.resolve()?,
             git: git.resolve(host, "agent create AGENT --setup-git")?,
+            tokens: host.tokens(),
             accept_new: accept_new_host_key,
         })
     }
@@ -94,10 +98,11 @@ impl Args {
 /// whole.
 ///
 /// # Errors
-/// `agent_exists`, `template_not_found`, `config_invalid`, `vm_not_found`, `vm_not_ready`, `input_required`, `vm_busy`, `shell_not_found`, `name_taken`, those of
+/// `agent_exists`, `template_not_found`, `config_invalid`, `git_auth_missing`, `invalid_environment`,
+/// `vm_not_found`, `vm_not_ready`, `input_required`, `vm_busy`, `shell_not_found`, `name_taken`, those of
 /// connecting and of keeping credentials, `guest_failed`, or the store's own.
 pub async fn run(fleet: &Fleet, request: Request) -> Result<AgentCreateReport> {
-    let Request { name, vm, grant_all, template, setup, git, accept_new } = request;
+    let Request { name, vm, grant_all, template, setup, git, tokens, accept_new } = request;
     let before = known(fleet, &name)?;
     let known_vm = match &before {
         Some(there) => {
@@ -126,9 +131,14 @@ pub async fn run(fleet: &Fleet, request: Request) -> Result<AgentCreateReport> {
         say_differences(fleet, there, &wanted, template.is_some());
         return report(fleet, there, false, Vec::new());
     }
-    // Nor is one whose template is not there.
+    // Nor is one whose template is not there, or asks for tokens that are not.
     let named = template.is_some();
-    with_template(fleet, template_of(before.as_ref(), &wanted, named).as_deref(), &wanted.setup)?;
+    let set_up_by = |template: Option<&str>, setup: &AgentSetup| {
+        let git = credentials::wanted(fleet.config()?, template, git.clone(), &tokens)?;
+        credentials::all_given(&git)?;
+        Ok::<_, Error>((with_template(fleet, template, setup)?, git))
+    };
+    set_up_by(template_of(before.as_ref(), &wanted, named).as_deref(), &wanted.setup)?;
     let connection = fleet.reach(&vm, accept_new).await?;
     let machine = SshMachine::new(Arc::clone(&connection));
     let _claim = fleet.claim_patiently(&vm.name).await?;
@@ -149,10 +159,10 @@ pub async fn run(fleet: &Fleet, request: Request) -> Result<AgentCreateReport> {
         }
         None => known(fleet, &name)?.ok_or_else(|| not_found(&name))?,
     };
-    let setup = with_template(fleet, agent.template.as_deref(), &agent.setup)?;
+    let (setup, git) = set_up_by(agent.template.as_deref(), &agent.setup)?;
     let ready = take_back_when_undone(fleet, &machine, &agent, &call);
     let (agent, steps) =
-        prepare::run(fleet, &machine, &agent, &setup, &call, git, || ready.store(true, Ordering::Relaxed)).await?;
+        prepare::run(fleet, &machine, &agent, &setup, &call, &git, || ready.store(true, Ordering::Relaxed)).await?;
     if grant_all && !agent.grant_all {
         fleet.progress.warn(warning(
             "agent_differs",

@@ -2,11 +2,11 @@
 
 use agent_workspace_contract::{ErrorCode, VmStep};
 
+use super::credentials::{Wanted, lacking};
 use super::{account, admitted_to, no_user, settle, trust_clones};
-use crate::command::create::credentials::SetupGit;
 use crate::command::vm::Fleet;
 use crate::error::{Error, Result};
-use crate::guest::git_auth;
+use crate::guest::git_auth::{self, Kept};
 use crate::guest::users::{self, AgentSetup, DEFAULT_SHELL, Dotfiles};
 use crate::output::warning;
 use crate::phase::Phase;
@@ -25,7 +25,7 @@ pub(super) async fn run(
     agent: &AgentRecord,
     setup: &AgentSetup,
     call: &str,
-    git: Option<SetupGit>,
+    git: &[Wanted],
     ready: impl FnOnce(),
 ) -> Result<(AgentRecord, Vec<VmStep>)> {
     let name = &agent.name;
@@ -39,13 +39,8 @@ pub(super) async fn run(
     done("user", made.changed);
 
     let inside = machine.acting_as(&agent.linux_user, made.places());
-    if let Some(SetupGit { host, token, .. }) = git {
-        fleet.progress.step("credentials_started", &format!("{name}: keep git credentials for {host}"));
-        let keeping = git_auth::keep(&inside, &host, token);
-        let with = fleet.phases.run(Phase::Credentials, keeping).await.map_err(|error| of(agent, error))?;
-        let keeper = if with == "gh" { "gh keeps" } else { "git's own store keeps" };
-        fleet.progress.detail("credentials_kept", &format!("{keeper} them, for the agent alone"));
-        done("credentials", true);
+    if !git.is_empty() {
+        done("credentials", keep(fleet, &inside, agent, git).await?);
     }
     let mut dotfiles_problem = None;
     if let Some(dotfiles) = &setup.dotfiles {
@@ -74,6 +69,40 @@ pub(super) async fn run(
     let records = fleet.store.read()?;
     let made = records.map(|records| records.agent(name)).transpose()?.flatten().unwrap_or(made);
     Ok((made, steps))
+}
+
+/// Keeps the agent's git credentials. Of those without a token what is there stays, and that there is nothing is a
+/// warning. Returns whether any were others before.
+///
+/// # Errors
+/// Those of keeping them.
+async fn keep(fleet: &Fleet, inside: &SshMachine, agent: &AgentRecord, git: &[Wanted]) -> Result<bool> {
+    let name = &agent.name;
+    let called: Vec<_> = git.iter().map(|wanted| wanted.credential.place.to_string()).collect();
+    fleet.progress.step("credentials_started", &format!("{name}: keep git credentials for {}", called.join(", ")));
+    let credentials: Vec<_> = git.iter().map(|wanted| wanted.credential.clone()).collect();
+    let keeping = git_auth::keep_all(inside, &credentials);
+    let kept = fleet.phases.run(Phase::Credentials, keeping).await.map_err(|error| of(agent, error))?;
+    let mut changed = false;
+    for (wanted, kept) in git.iter().zip(kept) {
+        let keeper = match kept {
+            Kept::ByGh(new) => {
+                changed |= new;
+                "gh keeps them, for the agent alone"
+            }
+            Kept::InStore(new) => {
+                changed |= new;
+                "git's own store keeps them, for the agent alone"
+            }
+            Kept::Already => "those that are there stay",
+            Kept::Missing => {
+                fleet.progress.warn(warning("credentials_missing", lacking(name, wanted)));
+                continue;
+            }
+        };
+        fleet.progress.detail("credentials_kept", &format!("{}: {keeper}", wanted.called));
+    }
+    Ok(changed)
 }
 
 /// Whether dotfiles changed anything, or in one sentence why they are not in their places.

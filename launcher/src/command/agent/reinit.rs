@@ -5,11 +5,12 @@ use std::sync::Arc;
 use agent_workspace_contract::{AgentReinitReport, ErrorCode};
 
 use super::template::with_template;
-use super::{GitFlags, SetupFlags, Target, choose_vm, find, grants, prepare, row};
+use super::{GitFlags, SetupFlags, Target, choose_vm, credentials, find, grants, prepare, row};
 use crate::command::create::credentials::SetupGit;
 use crate::command::vm::{Fleet, HostKeys, Template, remembered};
 use crate::error::{Error, Result};
 use crate::guest::users::AgentSetup;
+use crate::host::tokens::Tokens;
 use crate::host::{self, Host};
 use crate::ssh::SshMachine;
 use crate::store::{AgentRecord, AgentState};
@@ -46,6 +47,8 @@ pub struct Request {
     pub setup: AgentSetup,
     /// Git credentials that it keeps.
     pub git: Option<SetupGit>,
+    /// Tokens of those that its template may ask for.
+    pub tokens: Tokens,
     /// Whether a host that was never seen is believed.
     pub accept_new: bool,
 }
@@ -65,6 +68,7 @@ impl Args {
             template,
             setup: setup.resolve()?,
             git: git.resolve(host, "agent reinit AGENT --setup-git")?,
+            tokens: host.tokens(),
             accept_new: accept_new_host_key,
         })
     }
@@ -73,13 +77,16 @@ impl Args {
 /// Prepares it.
 ///
 /// # Errors
-/// `agent_not_found`, `template_not_found`, `config_invalid`, `agent_exists` for one that is not whole, `vm_busy`, `shell_not_found`, `name_taken`, those of
+/// `agent_not_found`, `template_not_found`, `config_invalid`, `invalid_environment`,
+/// `agent_exists` for one that is not whole, `vm_busy`, `shell_not_found`, `name_taken`, those of
 /// connecting and of keeping credentials, `guest_failed`, or the store's own.
 pub async fn run(fleet: &Fleet, request: Request) -> Result<AgentReinitReport> {
-    let Request { name, template, setup, git, accept_new } = request;
+    let Request { name, template, setup, git, tokens, accept_new } = request;
     let before = find(fleet, &name)?;
     // Before anybody is asked.
-    wanted(fleet, before.clone(), template.as_deref(), setup.clone())?;
+    let keeping =
+        |agent: &AgentRecord| credentials::wanted(fleet.config()?, agent.template.as_deref(), git.clone(), &tokens);
+    keeping(&wanted(fleet, before.clone(), template.as_deref(), setup.clone())?.0)?;
     let vm = choose_vm(fleet, Some(&MachineName::parse(&before.vm)?))?;
     let connection = fleet.reach(&vm, accept_new).await?;
     let machine = SshMachine::new(Arc::clone(&connection));
@@ -95,7 +102,8 @@ pub async fn run(fleet: &Fleet, request: Request) -> Result<AgentReinitReport> {
             .hint(format!("go on with that first: agent-workspace agent {next} {name}")));
     }
     let (agent, setup) = wanted(fleet, there, template.as_deref(), setup)?;
-    let (agent, steps) = prepare::run(fleet, &machine, &agent, &setup, &host::fresh_id()?, git, || ()).await?;
+    let git = keeping(&agent)?;
+    let (agent, steps) = prepare::run(fleet, &machine, &agent, &setup, &host::fresh_id()?, &git, || ()).await?;
     connection.close().await;
     let changed = steps.iter().any(|step| step.changed);
     let grants = grants(fleet, name.as_str())?;

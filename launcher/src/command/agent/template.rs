@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::guest::users::{AgentSetup, Dotfiles};
 
 /// The template that is meant when none is named.
-const DEFAULT: &str = "default";
+pub(super) const DEFAULT: &str = "default";
 
 /// What a template and what was asked beside it come to. Dotfiles are taken whole from the one or the other.
 ///

@@ -8,7 +8,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::words;
 use crate::config;
 use crate::error::{Error, Result, usage};
-use crate::host::Host;
+use crate::host::{Host, tokens};
 
 /// What is opened with what.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,7 +73,8 @@ pub async fn run(host: &Host, request: Request) -> Result<ConfigEditReport> {
             .hint(format!("name another: {named_by}=nano agent-workspace config edit"))
     };
     let (program, args) = editor.split_first().ok_or_else(|| failed("it is empty".to_owned()))?;
-    let status = tokio::process::Command::new(program).args(args).arg(&path).status().await;
+    let mut command = tokio::process::Command::new(program);
+    let status = tokens::keep_from(command.args(args).arg(&path)).status().await;
     let status = status.map_err(|error| failed(format!("{program}: {error}")))?;
     drop(listened);
     if !status.success() {

@@ -8,6 +8,7 @@ use agent_workspace_contract::ErrorCode;
 use crate::backend::Workspace;
 use crate::command::App;
 use crate::error::{Error, Result};
+use crate::guest::git_auth::Kept;
 use crate::guest::{codex, git_auth};
 use crate::machine::Secret;
 use crate::output::warning;
@@ -77,7 +78,7 @@ pub(in crate::command) async fn keep(
     let is_unheard = |error: &Error| error.is_out_of_reach() || error.code() == ErrorCode::Timeout;
     refused.store(matches!(&kept, Err(error) if !is_unheard(error)), Ordering::Relaxed);
     let with = kept.map_err(|error| error.detail("workspace", workspace.name.clone()))?;
-    let keeper = if with == "gh" { "gh keeps" } else { "git's own store keeps" };
+    let keeper = if matches!(with, Kept::ByGh(_)) { "gh keeps" } else { "git's own store keeps" };
     app.progress.detail("credentials_kept", &format!("{keeper} them, for the workspace's user alone"));
     Ok(())
 }
