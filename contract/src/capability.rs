@@ -84,6 +84,7 @@ capabilities! {
     BackendHost = "backend-host", "`--backend host`: workspaces are folders of this machine, `isolation` says how high their walls are, and `create --isolation require` fails where there are none";
     RepairV1 = "repair-v1", "`repair NAME` proves and restores what belongs to a workspace on a VM, and `rehome NAME --to PATH` moves it";
     BackendVm = "backend-vm", "`--vm NAME` and `--backend vm`: workspaces are on Debian VMs, each with a Linux user of its own";
+    AgentGitCredentialsV1 = "agent-git-credentials-v1", "`agent create` and `agent reinit` give the `git_credentials` of the agent's template, with tokens from `GIT_CREDENTIALS_NAME`";
 }
 
 #[cfg(test)]

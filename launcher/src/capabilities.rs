@@ -76,6 +76,7 @@ fn present(capability: Capability) -> bool {
         | Capability::VmLogs
         | Capability::VmPortForward
         | Capability::CopyV1
-        | Capability::VmSshConfigV1 => true,
+        | Capability::VmSshConfigV1
+        | Capability::AgentGitCredentialsV1 => true,
     }
 }

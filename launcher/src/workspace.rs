@@ -12,6 +12,7 @@ pub mod profile;
 pub mod repo_spec;
 pub mod resources;
 pub mod secrets_mount;
+pub mod token_variables;
 pub mod tunnel_name;
 
 pub use agent_name::AgentName;

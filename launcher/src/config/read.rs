@@ -8,7 +8,7 @@ use super::document::{self, Entry, Node, Table, Value};
 use super::keys::{self, Key, Kind, RETIRED, SECTIONS, Section};
 use super::merge::{self, DEFAULT, Layer, Setting, Template, Templates};
 use super::nearest::nearest;
-use crate::host::tokens;
+use crate::workspace::token_variables;
 
 /// Whose file it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -231,7 +231,7 @@ impl Reader {
         }
         let mut variables: BTreeMap<String, &String> = BTreeMap::new();
         for name in credentials.keys() {
-            let variable = tokens::variable(name);
+            let variable = token_variables::variable(name);
             if let Some(other) = variables.get(&variable) {
                 let path = join("git_credentials", name);
                 let line = self.lines.get(&path).copied();

@@ -1,27 +1,14 @@
-//! Variables that hold tokens: which they are, what is in those of git credentials, and how they are kept from programs
-//! that the launcher runs.
+//! Variables that hold tokens: what is in those of git credentials, and how all are kept from programs that the launcher
+//! runs. Which they are stands in `workspace::token_variables`.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 
-use agent_workspace_contract::{EnvVar, ErrorCode};
+use agent_workspace_contract::ErrorCode;
 
 use crate::error::{Error, Result};
 use crate::machine::Secret;
-
-/// What the names of variables with tokens of git credentials begin with.
-const PREFIX: &str = "GIT_CREDENTIALS_";
-
-/// Whether a variable of this name holds a token.
-pub fn is_token(name: &str) -> bool {
-    name == EnvVar::GhToken.name() || name == EnvVar::GithubToken.name() || name.starts_with(PREFIX)
-}
-
-/// The variable with the token of a git credential of this name.
-pub fn variable(credential: &str) -> String {
-    let letter = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' };
-    PREFIX.chars().chain(credential.chars().map(letter)).collect()
-}
+use crate::workspace::token_variables::{self, is_token};
 
 /// Starts a program without any of them: `SendEnv` in somebody's configuration would send them to the far side, and
 /// what it runs would read them.
@@ -43,7 +30,7 @@ impl Tokens {
     /// Those of an environment.
     pub(super) fn of(env: &BTreeMap<OsString, OsString>) -> Self {
         let theirs = |(name, value): (&OsString, &OsString)| {
-            let name = name.to_str().filter(|name| name.starts_with(PREFIX))?;
+            let name = name.to_str().filter(|name| name.starts_with(token_variables::PREFIX))?;
             let value = Some(value).filter(|value| *value != OsStr::new(""))?;
             Some((name.to_owned(), Secret::new(value.as_encoded_bytes())))
         };
@@ -71,20 +58,6 @@ impl Tokens {
 mod tests {
     use super::*;
     use crate::host::Host;
-
-    #[test]
-    fn the_variable_of_a_name_is_one_that_shells_can_set() {
-        for (name, expected) in [
-            ("github", "GIT_CREDENTIALS_GITHUB"),
-            ("my-org", "GIT_CREDENTIALS_MY_ORG"),
-            ("a.b_2", "GIT_CREDENTIALS_A_B_2"),
-        ] {
-            assert_eq!(variable(name), expected);
-            assert!(is_token(expected));
-        }
-        assert!(is_token("GH_TOKEN") && is_token("GITHUB_TOKEN"));
-        assert!(!is_token("GIT_CREDENTIALS") && !is_token("GITHUB_HOST") && !is_token("gh_token"));
-    }
 
     #[test]
     fn what_cannot_be_a_token_is_refused_without_being_shown() {

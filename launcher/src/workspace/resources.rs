@@ -1,7 +1,7 @@
 //! Limits, labels, networks, users and environment files of a workspace, as typed.
 
 use crate::error::{Error, Result, usage};
-use crate::host::tokens::is_token;
+use crate::workspace::token_variables::is_token;
 
 /// Smallest memory limit engines accept.
 const LEAST_MEMORY: i64 = 6 * 1024 * 1024;

@@ -7,7 +7,8 @@ use crate::command::create::credentials::SetupGit;
 use crate::config::{Config, GitCredential};
 use crate::error::{Error, Result};
 use crate::guest::git_auth::{Credential, Place};
-use crate::host::tokens::{self, Tokens};
+use crate::host::tokens::Tokens;
+use crate::workspace::token_variables;
 
 /// The hosts of the kinds that there are.
 const GITHUB: &str = "github.com";
@@ -56,7 +57,7 @@ pub(super) fn wanted(
         }
         all.retain(|other: &(String, Wanted)| other.1.credential.place != place);
         let called = description.map_or_else(|| name.clone(), |description| format!("{name} ({description})"));
-        let variable = tokens::variable(&name);
+        let variable = token_variables::variable(&name);
         all.push((name, Wanted { called, credential: Credential { place, token: None, variable } }));
     }
     let mut wanted: Vec<_> = by_flags.into_iter().collect();
