@@ -35,6 +35,16 @@ done
 if [ "$found:$new_user" = yes:yes ]; then
   chown -R -h "$user:$user" "$place/work" "$place/home"
 fi
+if [ "$found" = yes ]; then
+  # Who was a member before may have processes that are so still.
+  before=$(getent group "$user" | cut -d : -f 3)
+  if held_groups | grep -qx "$before"; then
+    number=$(free_number)
+    groupmod --gid "$number" -- "$user"
+    give_away '' "$before" "$root"
+  fi
+  chgrp -R -h "$user" "$place/work" "$place/home"
+fi
 furnish "$place"
 cat >"$place/environment"
 chown "$user:$user" "$place/environment"
