@@ -861,3 +861,48 @@ fn who_was_let_into_a_workspace_that_is_gone_gets_into_no_later_one() {
     world.ok("rm --force second");
     assert_eq!(world.left(), "");
 }
+
+#[test]
+#[ignore = "drives a real engine: run ./dev test"]
+fn a_workspace_is_removed_while_somebody_works_in_it() {
+    let world = World::new();
+    let made = world.ok("create --vm dev --no-clone --name busy");
+    let work = made.text("/path");
+    world.ok("agent create claude --vm dev");
+    world.ok("workspace-grants grant claude busy");
+    let busy = format!(
+        "for n in 1 2 3 4; do setpriv --reuid agt--claude --regid agt--claude --init-groups sh -c \
+         'n=0; while [ ! -e /tmp/stop ]; do n=$((n + 1)); : >{work}/$$.$n; done' >/dev/null 2>&1 & done"
+    );
+    world.machine.run(&busy);
+    until("they work", || world.machine.run(&format!("ls {work} | head -n 9 | wc -l")) == "9");
+    world.ok("rm --force busy");
+    world.machine.run("touch /tmp/stop");
+    assert_eq!(world.left(), "");
+    assert_eq!(world.rows(), []);
+}
+
+#[test]
+#[ignore = "drives a real engine: run ./dev test"]
+fn an_order_that_is_carried_out_late_makes_nothing_that_was_taken_back() {
+    let world = World::new();
+    // Somebody else's turn lasts long.
+    let turn = "nohup flock /srv/agent-workspace/workspaces sleep 600 >/dev/null 2>&1 &";
+    world.machine.run(turn);
+    let process = |words: &str| world.machine.run(&format!("pgrep -f '^{words}' || true"));
+    until("it is their turn", || !process("sleep 600").is_empty());
+    let child = world.launcher("create --vm dev --no-clone --name late").spawn();
+    until("the order waits", || !process("flock -w 60 9").is_empty());
+    // It hangs there, and is faster nowhere.
+    let waiting = process("flock -w 60 9");
+    world.machine.run(&format!("kill -STOP {waiting} && pkill -f '^sleep 600'"));
+    signalled(&child, "-INT");
+    let ended = Ran::of(child).expect(130).document();
+    assert_eq!(ended.text("/error/details/undone/0"), "what was made for workspace agent-ws-late");
+    world.machine.run(&format!("kill -CONT {waiting}"));
+    until("the order has ended", || process("flock -w 60 9").is_empty());
+    until("nothing is at work", || world.machine.run("pgrep -f '[t]ake_turns' || true").is_empty());
+    assert_eq!(world.left(), "");
+    assert_eq!(world.rows(), []);
+    assert_eq!(world.ok("create --vm dev --no-clone --name late").at("/created"), true);
+}

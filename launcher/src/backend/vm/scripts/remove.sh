@@ -2,9 +2,11 @@
 # $1 folder of workspaces  $2 full name  $3 its folder  $4 its user and group  $5 mark of the call that made it
 # $6 mark of the launcher's state  $7 undo: only what that call made  remove: it all  keep: all but folders and user
 # Prints left=ours|others when the folder is another call's and stays, kept=yes when it stays for another reason.
-# shellcheck disable=SC2034
+# shellcheck disable=SC2034,SC2154
 root=$1 name=$2 folder=$3 user=$4 id=$5 owner=$6 mode=$7
 take_turns "$root"
+[ -d "$revoked" ] || mkdir -m 0700 "$revoked"
+: >"$revoked/removed-$id"
 rm -rf --one-file-system "$root/.new-$id"
 if [ -e "$folder" ] || [ -L "$folder" ]; then
   there=$(recorded create_id)
