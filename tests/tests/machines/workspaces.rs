@@ -906,3 +906,14 @@ fn an_order_that_is_carried_out_late_makes_nothing_that_was_taken_back() {
     assert_eq!(world.rows(), []);
     assert_eq!(world.ok("create --vm dev --no-clone --name late").at("/created"), true);
 }
+
+#[test]
+#[ignore = "drives a real engine: run ./dev test"]
+fn what_was_taken_back_on_a_vm_is_called_what_it_is_there() {
+    let world = World::new();
+    let made = world.ok("create --vm dev --no-clone --name odd");
+    world.does(&made, "git init -q \"$(printf 'a\\nb')\"");
+    let rescue = world.machines.folder().join("rescued");
+    let refused = world.fails(&format!("rm odd --rescue {}", rescue.display()), 1, "rescue_failed");
+    assert_eq!(refused.at("/error/details/undone"), &json!(["the look into agent-ws-odd"]));
+}
