@@ -34,6 +34,7 @@ use std::time::Duration;
 
 use agent_workspace_contract::{EnvVar, ErrorCode, Transport, WorkspaceRow, WorkspaceStatus};
 
+use crate::backend::survey::Kind;
 use crate::backend::{self, Backend, Purpose, View, WORK, Workspace};
 use crate::error::{Error, Result};
 use crate::guest::prepare;
@@ -161,9 +162,11 @@ impl App {
     fn view_id(&self, backend: &Arc<dyn Backend>, name: &str) -> Result<String> {
         let id = host::fresh_id()?;
         let (backend, mark) = (Arc::clone(backend), id.clone());
-        self.undo.register(format!("the container that looked into {name}"), move || async move {
-            backend.discard(&mark).await
-        });
+        let what = match backend.unit() {
+            Kind::Container => format!("the container that looked into {name}"),
+            Kind::Volume | Kind::Folder => format!("the look into {name}"),
+        };
+        self.undo.register(what, move || async move { backend.discard(&mark).await });
         Ok(id)
     }
 

@@ -15,7 +15,11 @@ use crate::workspace::{GitRef, RepoSpec};
 
 macro_rules! as_root {
     ($file:literal) => {
-        concat!(include_str!("scripts/agent_common.sh"), include_str!(concat!("scripts/", $file)))
+        concat!(
+            include_str!("scripts/numbers.sh"),
+            include_str!("scripts/agent_common.sh"),
+            include_str!(concat!("scripts/", $file))
+        )
     };
 }
 

@@ -243,8 +243,14 @@ fn who_is_admitted_works_with_the_others_and_nobody_else_reads_anything() {
             "git init -q {web}/o/r && cd {web}/o/r && git -c user.name=x -c user.email=x@x commit -q --allow-empty -m one"
         ),
     );
+    // But nothing elsewhere that a name there could make it trust.
+    let planted =
+        format!("end=$(printf '\\nx'); end=${{end%x}}; mkdir -p \"{web}/x$end/*/.git\" \"{web}/y$end/tmp/z/.git\"");
+    run_as(&machine, other, &planted);
     assert_eq!(ok(&machines, "agent reinit in").at("/changed"), true);
     assert_eq!(run_as(&machine, one, &format!("git -C {web}/o/r log --format=%s")), "one");
+    let trusted = run_as(&machine, one, "git config --get-all safe.directory");
+    assert!(trusted.lines().all(|folder| folder.starts_with(&web)), "{trusted}");
 
     // What is taken back is gone, also through programs that would give the group back.
     run_as(

@@ -799,3 +799,121 @@ fn a_tunnel_is_its_workspaces_own_and_ends_with_it() {
     world.ok("rm two --force");
     assert_eq!(tunnels(), "");
 }
+
+#[test]
+#[ignore = "drives a real engine: run ./dev test"]
+fn who_was_let_into_a_workspace_that_is_gone_gets_into_no_later_one() {
+    let world = World::new();
+    world.ok("agent create claude --vm dev");
+    let as_agent = |line: &str| {
+        let mut command = Command::new("docker");
+        command.args(["exec", &world.machine.container, "setpriv", "--reuid", "agt--claude", "--regid", "agt--claude"]);
+        run_with_input(command.args(["--init-groups", "sh", "-c", line]), "")
+    };
+    let number = |group: &str| world.machine.run(&format!("getent group {group} | cut -d : -f 3"));
+    let groups_of_all = || world.machine.run("cat /proc/[0-9]*/status 2>/dev/null | grep ^Groups: | tr '\\t ' '\\n'");
+    world.ok("create --vm dev --no-clone --name first");
+    world.ok("workspace-grants grant claude first");
+    // A process that goes on, and a program that gives the group to whoever runs it.
+    let key = "/home/agt--claude/key";
+    let take = |group: &str| {
+        let line = format!(
+            "cp /bin/dash {key}; chgrp {group} {key} && chmod 2755 {key} || exit 1; sleep 600 >/dev/null 2>&1 &"
+        );
+        let _ = as_agent(&line).expect(0);
+    };
+    let try_second =
+        || as_agent(&format!("{key} -p -c 'ls /srv/agent-workspace/workspaces/agent-ws-second/work'")).code;
+    take("ws--first");
+    let first = number("ws--first");
+    assert!(groups_of_all().lines().any(|group| group == first), "the process has the group");
+    // What would be the next one's who gets the number.
+    world.machine.run(
+        "mkdir -p /var/spool/cron/atjobs; cd /var/spool/cron/atjobs; echo id >job; chown ws--first job; \
+         setpriv --reuid ws--first --regid ws--first --clear-groups sh -c \
+         'echo x >/run/lock/first; ipcmk -M 100 >/dev/null; cp /bin/dash /tmp/as-first; chmod 4755 /tmp/as-first'; \
+         mv /tmp/as-first /home/agt--claude/",
+    );
+    world.ok("rm --force first");
+    assert_eq!(world.left(), "");
+    let traces = "ls -d /var/spool/cron/atjobs/job /run/lock/first 2>/dev/null; sed 1d /proc/sysvipc/shm; \
+                  find /home -perm /6000; true";
+    assert_eq!(world.machine.run(traces), "");
+
+    world.ok("create --vm dev --no-clone --name second");
+    let second = number("ws--second");
+    assert!(!groups_of_all().lines().any(|group| group == second), "nobody has the number of the new one");
+    assert_eq!(try_second(), 2);
+
+    // Nor into one that was kept, once it is made anew.
+    world.ok("workspace-grants grant claude second");
+    take("ws--second");
+    assert_eq!(try_second(), 0);
+    world
+        .machine
+        .run("cd /srv/agent-workspace/workspaces/agent-ws-second/work && echo x >file && chown ws--second: file");
+    world.ok("rm --keep-volumes --force second");
+    let again = world.ok("create --vm dev --no-clone --name second");
+    assert_eq!(try_second(), 2);
+    let now = number("ws--second");
+    assert!(!groups_of_all().lines().any(|group| group == now), "{second} {now}");
+    assert_eq!(world.does(&again, "cat file; stat -c %G file .; id -g"), format!("x\nws--second\nws--second\n{now}"));
+    world.ok("rm --force second");
+    assert_eq!(world.left(), "");
+}
+
+#[test]
+#[ignore = "drives a real engine: run ./dev test"]
+fn a_workspace_is_removed_while_somebody_works_in_it() {
+    let world = World::new();
+    let made = world.ok("create --vm dev --no-clone --name busy");
+    let work = made.text("/path");
+    world.ok("agent create claude --vm dev");
+    world.ok("workspace-grants grant claude busy");
+    let busy = format!(
+        "for n in 1 2 3 4; do setpriv --reuid agt--claude --regid agt--claude --init-groups sh -c \
+         'n=0; while [ ! -e /tmp/stop ]; do n=$((n + 1)); : >{work}/$$.$n; done' >/dev/null 2>&1 & done"
+    );
+    world.machine.run(&busy);
+    until("they work", || world.machine.run(&format!("ls {work} | head -n 9 | wc -l")) == "9");
+    world.ok("rm --force busy");
+    world.machine.run("touch /tmp/stop");
+    assert_eq!(world.left(), "");
+    assert_eq!(world.rows(), []);
+}
+
+#[test]
+#[ignore = "drives a real engine: run ./dev test"]
+fn an_order_that_is_carried_out_late_makes_nothing_that_was_taken_back() {
+    let world = World::new();
+    // Somebody else's turn lasts long.
+    let turn = "nohup flock /srv/agent-workspace/workspaces sleep 600 >/dev/null 2>&1 &";
+    world.machine.run(turn);
+    let process = |words: &str| world.machine.run(&format!("pgrep -f '^{words}' || true"));
+    until("it is their turn", || !process("sleep 600").is_empty());
+    let child = world.launcher("create --vm dev --no-clone --name late").spawn();
+    until("the order waits", || !process("flock -w 60 9").is_empty());
+    // It hangs there, and is faster nowhere.
+    let waiting = process("flock -w 60 9");
+    world.machine.run(&format!("kill -STOP {waiting} && pkill -f '^sleep 600'"));
+    signalled(&child, "-INT");
+    let ended = Ran::of(child).expect(130).document();
+    assert_eq!(ended.text("/error/details/undone/0"), "what was made for workspace agent-ws-late");
+    world.machine.run(&format!("kill -CONT {waiting}"));
+    until("the order has ended", || process("flock -w 60 9").is_empty());
+    until("nothing is at work", || world.machine.run("pgrep -f '[t]ake_turns' || true").is_empty());
+    assert_eq!(world.left(), "");
+    assert_eq!(world.rows(), []);
+    assert_eq!(world.ok("create --vm dev --no-clone --name late").at("/created"), true);
+}
+
+#[test]
+#[ignore = "drives a real engine: run ./dev test"]
+fn what_was_taken_back_on_a_vm_is_called_what_it_is_there() {
+    let world = World::new();
+    let made = world.ok("create --vm dev --no-clone --name odd");
+    world.does(&made, "git init -q \"$(printf 'a\\nb')\"");
+    let rescue = world.machines.folder().join("rescued");
+    let refused = world.fails(&format!("rm odd --rescue {}", rescue.display()), 1, "rescue_failed");
+    assert_eq!(refused.at("/error/details/undone"), &json!(["the look into agent-ws-odd"]));
+}

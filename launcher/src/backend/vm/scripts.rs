@@ -3,18 +3,27 @@
 use agent_workspace_contract::VmStep;
 
 /// Makes a workspace.
-pub(super) const MAKE: &str =
-    concat!(include_str!("scripts/processes.sh"), include_str!("scripts/furnish.sh"), include_str!("scripts/make.sh"));
+pub(super) const MAKE: &str = concat!(
+    include_str!("scripts/processes.sh"),
+    include_str!("../../guest/scripts/numbers.sh"),
+    include_str!("scripts/furnish.sh"),
+    include_str!("scripts/make.sh")
+);
 /// Proves and restores what belongs to one.
 pub(super) const REPAIR: &str = concat!(
     include_str!("scripts/processes.sh"),
+    include_str!("../../guest/scripts/numbers.sh"),
     include_str!("scripts/furnish.sh"),
     include_str!("scripts/repair.sh")
 );
 /// Moves one.
 pub(super) const REHOME: &str = concat!(include_str!("scripts/processes.sh"), include_str!("scripts/rehome.sh"));
 /// Removes one.
-pub(super) const REMOVE: &str = concat!(include_str!("scripts/processes.sh"), include_str!("scripts/remove.sh"));
+pub(super) const REMOVE: &str = concat!(
+    include_str!("scripts/processes.sh"),
+    include_str!("../../guest/scripts/numbers.sh"),
+    include_str!("scripts/remove.sh")
+);
 /// Ends, freezes and thaws what runs in one.
 pub(super) const RUN: &str = concat!(include_str!("scripts/processes.sh"), include_str!("scripts/run.sh"));
 /// Says how several are.

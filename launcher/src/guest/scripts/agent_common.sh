@@ -1,4 +1,4 @@
-# What the scripts for an agent's user share; stands before each of them. They run as root, one at a time.
+# What the scripts for an agent's user share; stands before each of them, after numbers.sh. They run as root, one at a time.
 # $1 the folder of workspaces, and then what each of them takes
 set -eu
 workspaces=$1
@@ -10,18 +10,6 @@ if [ -d "$workspaces" ]; then exec 9<"$workspaces"; else exec 9>"$locks/users.lo
 flock -w 60 9 || {
   echo "another command holds $workspaces" >&2
   exit 1
-}
-
-# The work folders of all workspaces, wherever they were moved to, a line each.
-work_folders() {
-  {
-    for work in "$workspaces"/*/work; do
-      [ ! -d "$work" ] || echo "$work"
-    done
-    getent passwd | awk -F : '$1 ~ /^ws--/ && $6 ~ /^\/.*\/home$/ { sub(/home$/, "work", $6); print $6 }'
-  } | sort -u | while IFS= read -r work; do
-    [ ! -d "$work" ] || [ -L "$work" ] || echo "$work"
-  done
 }
 
 # Reads the entry of a user: sets uid, gid, mark, home and shell; uid is empty when there is none.

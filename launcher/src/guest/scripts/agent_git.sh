@@ -7,6 +7,8 @@ LC_ALL=C
 export LC_ALL
 file=$HOME/.agents-env/gitconfig
 changed=no
+line_end='
+'
 mkdir -p "${file%/*}"
 new=$file.new
 echo '# agent-workspace writes this file whole; what else is written here is lost.' >"$new"
@@ -14,7 +16,9 @@ for work in "$@"; do
   # Newer gits take the last one for everything below; older ones want each clone.
   {
     printf '%s\n%s\n' "$work" "$work/*"
-    find "$work" -maxdepth 4 -type d -exec test -e '{}/.git' \; -prune -print 2>/dev/null || true
+    # What has a line end in its name would be read as two, and the second as anything that somebody likes, "/*" too.
+    find "$work" -maxdepth 4 -name "*$line_end*" -prune -o \
+      -type d -exec test -e '{}/.git' \; -prune -print 2>/dev/null || true
   } | sort -u
 done | while IFS= read -r folder; do
   case $folder in /*) git config --file "$new" --add safe.directory "$folder" ;; esac

@@ -15,20 +15,6 @@ have=$(awk -F : -v user="$name" '$1 ~ /^ws--/ {
   for (i = 1; i <= count; i++) if (members[i] == user) { print $1; break }
 }' /etc/group)
 
-# A program that gives its group, $1, to whoever runs it would be a way back in. By its owner: whatever somebody puts in
-# its place meanwhile is the owner's too.
-take_back_programs() {
-  places=$(printf '%s\n' "$home" /tmp /var/tmp /dev/shm && work_folders)
-  printf '%s\n' "$places" | while IFS= read -r place; do
-    for owner in $(find "$place" -xdev -type f ! -uid 0 -group "$1" -perm -2000 -printf '%U\n' 2>/dev/null | sort -u); do
-      # shellcheck disable=SC2016 # the inner shell's
-      setpriv --reuid "$owner" --regid "$1" --clear-groups sh -c \
-        'find "$0" -xdev -type f -uid "$1" -group "$2" -perm -2000 -exec chmod g-s -- {} +' \
-        "$place" "$owner" "$1" </dev/null 2>/dev/null 9>&- || true
-    done
-  done
-}
-
 left=
 for group in $have; do
   case " $* " in
@@ -38,7 +24,7 @@ for group in $have; do
   echo "removed=$group"
   number=$(getent group "$group" | cut -d : -f 3)
   left="$left $number"
-  take_back_programs "$number"
+  take_back_programs "$number" "$workspaces"
 done
 for group in "$@"; do
   case " $(echo "$have" | tr '\n' ' ') " in

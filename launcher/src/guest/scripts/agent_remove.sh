@@ -23,27 +23,13 @@ if [ "$end" = no ] && [ -n "$(processes_of "$uid")" ]; then
 fi
 
 # First what would start others.
-rm -f -- "/var/spool/cron/crontabs/$name" "/var/lib/systemd/linger/$name"
-for jobs in /var/spool/cron/atjobs /var/spool/at; do
-  [ ! -d "$jobs" ] || find "$jobs" -xdev -type f -user "$uid" -delete
-done
-if [ -d /run/systemd/system ]; then
-  loginctl disable-linger "$name" 2>/dev/null || true
-  systemctl stop "user@$uid.service" 2>/dev/null || true
-fi
+end_starters "$name" "$uid"
 end_processes "$uid"
 
-# A number is used again: nobody shall own what this one made.
-work_folders | while IFS= read -r work; do
-  find "$work" -xdev -user "$uid" -execdir chown -h --from="$uid" "$(stat -c %u:%g "$work")" -- '{}' + 2>/dev/null || true
-done
-for folder in /tmp /var/tmp /dev/shm /run/lock; do
-  [ -d "$folder" ] || continue
-  find "$folder" -xdev -mindepth 1 -user "$uid" ! -type d -delete 2>/dev/null || true
-  find "$folder" -xdev -mindepth 1 -depth -user "$uid" -type d -empty -delete 2>/dev/null || true
-done
 rm -rf --one-file-system -- "$home"
-rm -f -- "/var/mail/$name"
+# A number is used again: nobody shall own what this one made.
+give_away "$uid" "$gid" "$workspaces"
+clear_traces "$name" "$uid"
 userdel "$name" >&2
 ! getent group "$name" >/dev/null || groupdel "$name" >&2
 printf 'result=removed\nended=%s\nend\n' "$ended"

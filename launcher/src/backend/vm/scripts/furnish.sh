@@ -1,6 +1,6 @@
 # Who may do what in the folder $1: its user everything, the group's members and the admin what is in the work folder,
 # nobody else anything. New files are the group's whatever the umask of who makes them. After processes.sh, which says
-# what the names mean.
+# what the names mean, and numbers.sh.
 # shellcheck disable=SC2154
 furnish() {
   chown "root:$user" "$1"
@@ -40,18 +40,27 @@ write_record() {
   mv -f "$1/.record" "$1/record"
 }
 
+# Makes the group, unless it is there.
+make_group() {
+  if getent group "$user" >/dev/null; then return; fi
+  number=$(free_number)
+  groupadd --system --gid "$number" -- "$user"
+}
+
 # Makes the group and the user; sets new_user.
 # shellcheck disable=SC2034
 make_user() {
   new_user=no
-  getent group "$user" >/dev/null || groupadd --system -- "$user"
+  make_group
   if [ -n "$(account)" ]; then
     usermod --comment "agent-workspace $id" --home "$folder/home" -- "$user"
     return
   fi
   shell=/bin/sh
   [ ! -x /bin/bash ] || shell=/bin/bash
-  useradd --system --gid "$user" --no-create-home --home-dir "$folder/home" --shell "$shell" \
+  own=$(getent group "$user" | cut -d : -f 3)
+  if getent passwd "$own" >/dev/null; then own=$(free_number); fi
+  useradd --system --uid "$own" --gid "$user" --no-create-home --home-dir "$folder/home" --shell "$shell" \
     --comment "agent-workspace $id" -- "$user" 2>/dev/null
   new_user=yes
 }

@@ -100,9 +100,18 @@ is_it() {
 
 # Removes a folder. The record goes last: whatever ends this in the middle, it says whose the rest is.
 drop() {
-  find "$1" -mindepth 1 -maxdepth 1 ! -name record -exec rm -rf --one-file-system -- {} +
+  # Who works in it is not waited for: from here on nobody gets in, and who is in runs out of places.
+  chmod 0700 "$1"
+  tries=0
+  until find "$1" -mindepth 1 -maxdepth 1 ! -name record -exec rm -rf --one-file-system -- {} +; do
+    tries=$((tries + 1))
+    [ "$tries" -lt 5 ] || exit 1
+  done
   rm -rf --one-file-system "$1"
 }
+
+# Which calls are not to make anything any more: their orders may still be on their way when they are taken back.
+revoked=/run/agent-workspace
 
 # Removes the other one of two folders, when a move from one to the other was cut off. Says moved=yes when it did.
 forget_move() {

@@ -43,7 +43,7 @@ whose() {
 step move '' "$(forget_move)"
 
 before=$(getent group "$user" | cut -d : -f 1 || :)
-getent group "$user" >/dev/null || groupadd --system -- "$user"
+make_group
 step group "$before" "$user"
 gid=$(getent group "$user" | cut -d : -f 3)
 
