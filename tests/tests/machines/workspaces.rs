@@ -622,6 +622,24 @@ fn vs_code_gets_a_file_that_goes_with_the_workspace_and_ssh_gets_in_by_its_name(
     world.machine.run("mkdir -m 0711 /data");
     world.ok("rehome --backend vm task --to /data/task");
     assert_eq!(uri(), format!("{begins}/data/task/work"));
+
+    // A move that is killed once it was written down is brought to its end by a repair, with the file.
+    assert_eq!(world.ok("repair --backend vm task").at("/changed"), false);
+    world.machine.run(&HANG.replace("useradd", "usermod"));
+    let at_work = || !world.machine.run("grep -lx usermod /proc/[0-9]*/comm 2>/dev/null || true").is_empty();
+    let mut child = world.launcher("rehome --backend vm task --to /data/other").spawn();
+    until("the user's home is being moved", at_work);
+    child.kill().expect("it runs");
+    child.wait().expect("it ends");
+    assert_eq!(uri(), format!("{begins}/data/task/work"));
+    world.machine.run("touch /go");
+    until("the user's home was moved", || !at_work());
+    let mended = changed(&world.ok("repair --backend vm task"));
+    assert_eq!(
+        (mended.last().map(String::as_str), uri()),
+        (Some("code_workspace"), format!("{begins}/data/other/work"))
+    );
+    assert_eq!(world.ok("repair --backend vm task").at("/changed"), false);
     world.ok("rm --backend vm --force task");
     assert!(!file.exists());
 
@@ -643,6 +661,12 @@ fn vs_code_gets_a_file_that_goes_with_the_workspace_and_ssh_gets_in_by_its_name(
     assert!(uri().starts_with("vscode-remote://ssh-remote+my-dev/srv/"), "{}", uri());
     assert_eq!(configured("vm ssh-config").document().text("/hosts/0/alias"), "my-dev");
     let _ = configured("rm --backend vm --force task");
+    assert!(!file.exists());
+
+    // It goes with the VM too.
+    let _ = configured("create --vm dev --no-clone --name task");
+    assert!(file.exists());
+    let _ = configured("vm delete --force dev");
     assert!(!file.exists());
 }
 
