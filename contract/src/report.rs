@@ -1433,17 +1433,17 @@ report! {
 report! {
     /// What `vm ssh-config` printed, installed or took away.
     pub struct VmSshConfigReport {
-        /// The file of the launcher's own.
+        /// The file with the names: the launcher's own, or the user's configuration itself.
         pub file: String,
-        /// The user's configuration, which reads it.
+        /// The user's configuration.
         pub config: String,
-        /// Whether the file is there now and is read.
+        /// Whether the names are there now and are read.
         pub installed: bool,
         /// Whether this call changed anything.
         pub changed: bool,
         /// The names in it.
         pub hosts: Vec<SshAlias>,
-        /// What is in the file, or would be.
+        /// What names them in it, or would.
         pub text: String,
     }
 }

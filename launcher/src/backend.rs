@@ -145,6 +145,9 @@ pub struct RecordedSpec {
     /// The folder of the file by which VS Code opens it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub code_workspace: Option<String>,
+    /// What that file opens until somebody has brought it up to the last move.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub path_before: Option<String>,
 }
 
 impl From<&Spec> for RecordedSpec {
@@ -163,6 +166,7 @@ impl From<&Spec> for RecordedSpec {
             secrets: spec.secrets.clone(),
             clones: spec.clones,
             code_workspace: spec.code_workspace.clone(),
+            path_before: None,
         }
     }
 }

@@ -206,6 +206,11 @@ impl Config {
         }
     }
 
+    /// One in which nothing is set.
+    pub fn unset(home: &Path) -> Self {
+        Self { file: None, home: Some(home.to_owned()), reading: Reading::default() }
+    }
+
     /// What is said of a text that is ours, for tests of those who use it.
     #[cfg(test)]
     pub(crate) fn from_text(text: &str) -> Self {

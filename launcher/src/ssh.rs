@@ -11,6 +11,7 @@ pub mod include;
 mod known_hosts;
 mod machine;
 pub(crate) mod quoting;
+pub mod section;
 mod settings;
 mod target;
 #[cfg(test)]

@@ -118,7 +118,7 @@ pub async fn run(app: &App, request: Request) -> Result<CreateReport> {
             backend.discard(&id).await
         });
     }
-    let code_workspace = code_file.map(|file| file.put(app, None));
+    let code_workspace = code_file.map(|file| file.put(app));
     let tunnel = match tunnel {
         Some(mode) => Some(open_tunnel(app, &workspace, mode, created.new).await?),
         None => None,

@@ -84,7 +84,10 @@ pub async fn run(app: &App, request: Request) -> Result<RehomeReport> {
     let Request { name, to } = request;
     let workspace = app.find(&name).await?;
     app.progress.step("rehome_started", &format!("moving workspace {} to {to}", workspace.name));
-    let before = File::of(app, &workspace);
+    if let Some(file) = File::of(app, &workspace) {
+        // Of two moves, nobody would know the first any more.
+        file.follow(app);
+    }
     let (backend, moving, target) = (Arc::clone(&app.backend), workspace.clone(), to.clone());
     app.undo.register(format!("a copy of {} in {to}", workspace.name), move || async move {
         backend.end_rehome(&moving, &target).await
@@ -93,7 +96,7 @@ pub async fn run(app: &App, request: Request) -> Result<RehomeReport> {
     app.undo.keep_everything();
     let now = app.backend.find(&name).await?;
     if let Some(file) = now.as_ref().and_then(|workspace| File::of(app, workspace)).filter(|_| changed) {
-        file.put(app, before.as_ref());
+        file.put(app);
     }
     let path = now.and_then(|workspace| workspace.path);
     Ok(RehomeReport { workspace: workspace.name, changed, from, folder: to, path })

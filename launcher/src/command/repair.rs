@@ -1,9 +1,10 @@
 //! `repair`: proves what belongs to a workspace on a VM, and restores what does not hold.
 
-use agent_workspace_contract::RepairReport;
+use agent_workspace_contract::{RepairReport, VmStep};
 
 use crate::backend::Repaired;
 use crate::command::App;
+use crate::command::code_workspace::File;
 use crate::error::Result;
 use crate::workspace::WorkspaceName;
 
@@ -15,7 +16,13 @@ use crate::workspace::WorkspaceName;
 pub async fn run(app: &App, name: WorkspaceName) -> Result<RepairReport> {
     let workspace = app.find(&name).await?;
     app.progress.step("repair_started", &format!("looking through workspace {}", workspace.name));
-    let Repaired { steps, gone } = app.backend.repair(&workspace).await?;
+    let file = File::of(app, &workspace);
+    let Repaired { mut steps, gone } = app.backend.repair(&workspace).await?;
+    match file {
+        Some(file) if gone => file.take(&app.progress),
+        Some(file) => steps.push(VmStep { step: "code_workspace".to_owned(), changed: file.follow(app) }),
+        None => {}
+    }
     let changed = steps.iter().any(|step| step.changed);
     Ok(RepairReport { workspace: workspace.name, changed, steps, gone })
 }

@@ -126,7 +126,7 @@ async fn remove(app: &App, request: &Request, into: Option<&RescueParent>) -> Re
     let file = File::of(app, &workspace);
     let removal = app.backend.remove(&workspace, *keep_volumes, proof).await?;
     if let Some(file) = file.filter(|_| removal.failed.is_empty()) {
-        file.take(app);
+        file.take(&app.progress);
     }
     finish(workspace.name, removal, into, rescued)
 }

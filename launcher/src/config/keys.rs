@@ -157,12 +157,12 @@ pub(super) const SECTIONS: &[Section] = &[
                 Unset::Nothing("\"~/.ssh/id_ed25519.pub\""),
                 "the public half of it",
             ),
-            later("ssh_config", Kind::Text(path), Unset::Is("\"~/.ssh/config\""), "the file that names VMs for ssh"),
-            later(
+            key("ssh_config", Kind::Text(path), Unset::Is("\"~/.ssh/config\""), "the file that names VMs for ssh"),
+            key(
                 "ssh_config_dir",
                 Kind::Bool,
                 Unset::Is("true"),
-                "whether they stand in a file of their own beside it",
+                "whether they stand in a file of their own in config.d beside it",
             ),
             key(
                 "ssh_host_prefix",

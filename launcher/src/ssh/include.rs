@@ -1,26 +1,35 @@
-//! The one line of ours in the user's `~/.ssh/config`. Every other byte of that file stays as it is.
+//! The one line of ours in the user's SSH configuration. Every other byte of that file stays as it is.
 
 use std::path::Path;
 
-/// Where the file of ours is, below `~/.ssh`, as the line names it.
+use super::section::line_end;
+
+/// Where the file of ours is, below the folder of the user's configuration.
 pub const FILE: &str = "config.d/agent-workspace.conf";
 
+/// The line that has a configuration read a file of ours; `None` when `ssh` would take its name for something else.
+pub fn line(file: &Path, home: &Path) -> Option<String> {
+    // A name without a folder is looked for there, wherever the configuration is.
+    let name = file.strip_prefix(home.join(".ssh")).unwrap_or(file).to_str()?;
+    // Patterns, escapes, and what is put in for variables and tokens.
+    let is_plain = !name.contains(|c: char| c.is_control() || "*?[]\\\"%$".contains(c));
+    let is_word = !name.contains(|c: char| c.is_whitespace() || "'#".contains(c));
+    is_plain.then(|| if is_word { format!("Include {name}") } else { format!("Include \"{name}\"") })
+}
+
 /// Whether the configuration reads our file already, for every host: by our line or by another one of the user's.
-pub fn is_included(config: &[u8], home: &Path) -> bool {
-    let file = home.join(".ssh").join(FILE).to_string_lossy().into_owned();
+pub fn is_included(config: &[u8], file: &Path, home: &Path) -> bool {
+    let file = file.to_string_lossy();
     heads(config).any(|line| patterns(line).iter().any(|pattern| matches(&absolute(pattern, home), &file)))
 }
 
 /// The configuration with our line at its top.
-pub fn with_line(config: &[u8]) -> Vec<u8> {
-    let first = config.split_inclusive(|byte| *byte == b'\n').next().unwrap_or_default();
-    let end = if first.ends_with(b"\r\n") { "\r\n" } else { "\n" };
-    [format!("Include {FILE}{end}").as_bytes(), config].concat()
+pub fn with_line(config: &[u8], line: &str) -> Vec<u8> {
+    [line.as_bytes(), line_end(config).as_bytes(), config].concat()
 }
 
 /// The configuration without our line; `None` when it is not in there.
-pub fn without_line(config: &[u8]) -> Option<Vec<u8>> {
-    let line = format!("Include {FILE}");
+pub fn without_line(config: &[u8], line: &str) -> Option<Vec<u8>> {
     let mut lines: Vec<&[u8]> = config.split_inclusive(|byte| *byte == b'\n').collect();
     let at = lines.iter().position(|own| own.trim_ascii_end() == line.as_bytes())?;
     lines.remove(at);
@@ -103,7 +112,7 @@ mod tests {
 
     #[test]
     fn a_line_in_any_spelling_that_reads_our_file_counts_and_no_other_does() {
-        let home = Path::new("/home/me");
+        let (home, file) = (Path::new("/home/me"), Path::new("/home/me/.ssh/config.d/agent-workspace.conf"));
         for line in [
             "Include config.d/agent-workspace.conf",
             "include \"config.d/agent-workspace.conf\"",
@@ -113,7 +122,7 @@ mod tests {
             "User x\nInclude ./config.d/agent-workspace.conf\r",
             "Include\t/home/me/.ssh//config.d/./agent-workspace.conf",
         ] {
-            assert!(is_included(line.as_bytes(), home), "{line}");
+            assert!(is_included(line.as_bytes(), file, home), "{line}");
         }
         for line in [
             "",
@@ -127,19 +136,37 @@ mod tests {
             "Include",
             "Include \"config.d/agent-workspace.conf x\"",
         ] {
-            assert!(!is_included(line.as_bytes(), home), "{line}");
+            assert!(!is_included(line.as_bytes(), file, home), "{line}");
         }
     }
 
     #[test]
     fn the_line_goes_in_and_out_and_every_other_byte_stays() {
-        for config in [&b""[..], b"Host a\n  User b\n", b"# x\r\nHost a\r\n", b"Host a", b"\xff\xfe\n", b"\n\n"] {
-            let with = with_line(config);
-            assert!(is_included(&with, Path::new("/home/me")));
-            assert!(with.ends_with(config));
-            assert_eq!(without_line(&with).unwrap(), config);
-            assert_eq!(without_line(config), None);
+        let home = Path::new("/home/me");
+        for (file, line) in [
+            ("/home/me/.ssh/config.d/agent-workspace.conf", "Include config.d/agent-workspace.conf"),
+            ("/home/me/.ssh/work/config.d/x", "Include work/config.d/x"),
+            ("/home/me/dotfiles/config.d/x", "Include /home/me/dotfiles/config.d/x"),
+            ("/etc/my files/x", "Include \"/etc/my files/x\""),
+            ("/etc/it's/#x", "Include \"/etc/it's/#x\""),
+        ] {
+            let file = Path::new(file);
+            assert_eq!(super::line(file, home).unwrap(), line);
+            for config in [&b""[..], b"Host a\n  User b\n", b"# x\r\nHost a\r\n", b"Host a", b"\xff\xfe\n", b"\n\n"] {
+                let with = with_line(config, line);
+                assert!(is_included(&with, file, home) && !is_included(&with, &file.join("x"), home), "{line}");
+                assert!(with.ends_with(config));
+                assert_eq!(without_line(&with, line).unwrap(), config);
+                assert_eq!(without_line(config, line), None);
+            }
         }
-        assert!(with_line(b"# x\r\n").starts_with(b"Include config.d/agent-workspace.conf\r\n"));
+        assert!(with_line(b"# x\r\n", "Include x").starts_with(b"Include x\r\n"));
+    }
+
+    #[test]
+    fn a_file_that_ssh_would_take_for_others_has_no_line() {
+        for file in ["/a*/x", "/a?/x", "/[a]/x", "/a\\b/x", "/a\"b/x", "/%d/x", "/${HOME}/x", "/a\nb/x"] {
+            assert_eq!(line(Path::new(file), Path::new("/home/me")), None, "{file}");
+        }
     }
 }

@@ -602,18 +602,44 @@ fn vs_code_gets_a_file_that_goes_with_the_workspace_and_ssh_gets_in_by_its_name(
     let begins = "vscode-remote://ssh-remote+awvm--dev";
     assert_eq!(uri(), format!("{begins}/srv/agent-workspace/workspaces/agent-ws-task/work"));
 
-    // By that name the user's own ssh gets in, and may write there.
-    let names = world.ok("vm ssh-config").text("/text").to_owned();
+    // By that name the user's own ssh gets in, and may write there; what it has for other hosts stays.
+    let config = world.machines.folder().join("config.toml");
+    let configured = |line: &str| world.launcher(line).env("AGENT_WORKSPACE_CONFIG", &config).run().expect(0);
     let usual = std::fs::read_to_string(world.machines.folder().join("ssh_config")).expect("a file");
-    let config = world.machines.folder().join("names");
-    std::fs::write(&config, format!("{names}\nHost *\n{usual}")).expect("a file");
-    let mut ssh = Command::new("ssh");
-    ssh.arg("-F").arg(&config).args(["awvm--dev", "touch", &format!("{}/mine", made.text("/path"))]);
-    assert_eq!(run_with_input(&mut ssh, "").code, 0);
+    let names = world.machines.folder().join("names");
+    std::fs::write(&names, &usual).expect("a file");
+    let ssh = |words: &[&str]| run_with_input(Command::new("ssh").arg("-F").arg(&names).args(words), "").expect(0);
+    for beside in [false, true] {
+        let says = format!("[operator]\nssh_config = {names:?}\nssh_config_dir = {beside}\n");
+        std::fs::write(&config, says).expect("a file");
+        let _ = configured("vm ssh-config --install");
+        let _ = ssh(&["awvm--dev", "touch", &format!("{}/{beside}", made.text("/path"))]);
+        assert!(ssh(&["-G", "another.example.org"]).stdout.contains("\nuser admin\n"), "{beside}");
+    }
+    let _ = configured("vm ssh-config --uninstall");
+    assert_eq!(std::fs::read_to_string(&names).expect("a file"), usual);
 
     world.machine.run("mkdir -m 0711 /data");
     world.ok("rehome --backend vm task --to /data/task");
     assert_eq!(uri(), format!("{begins}/data/task/work"));
+
+    // A move that is killed once it was written down is brought to its end by a repair, with the file.
+    assert_eq!(world.ok("repair --backend vm task").at("/changed"), false);
+    world.machine.run(&HANG.replace("useradd", "usermod"));
+    let at_work = || !world.machine.run("grep -lx usermod /proc/[0-9]*/comm 2>/dev/null || true").is_empty();
+    let mut child = world.launcher("rehome --backend vm task --to /data/other").spawn();
+    until("the user's home is being moved", at_work);
+    child.kill().expect("it runs");
+    child.wait().expect("it ends");
+    assert_eq!(uri(), format!("{begins}/data/task/work"));
+    world.machine.run("touch /go");
+    until("the user's home was moved", || !at_work());
+    let mended = changed(&world.ok("repair --backend vm task"));
+    assert_eq!(
+        (mended.last().map(String::as_str), uri()),
+        (Some("code_workspace"), format!("{begins}/data/other/work"))
+    );
+    assert_eq!(world.ok("repair --backend vm task").at("/changed"), false);
     world.ok("rm --backend vm --force task");
     assert!(!file.exists());
 
@@ -626,17 +652,21 @@ fn vs_code_gets_a_file_that_goes_with_the_workspace_and_ssh_gets_in_by_its_name(
 
     // The configuration says the folder and what the names begin with, and the path is said to people too.
     std::fs::remove_file(&file).expect("a file");
-    let config = world.machines.folder().join("config.toml");
     let says =
         format!("[operator]\nssh_host_prefix = \"my-\"\n\n[paths]\nvscode_workspaces = \"{}\"\n", folder.display());
     std::fs::write(&config, says).expect("a file");
-    let configured = |line: &str| world.launcher(line).env("AGENT_WORKSPACE_CONFIG", &config).run().expect(0);
     let made = configured("create --vm dev --no-clone --name task");
     assert!(made.stderr.contains(&format!("code workspace: {}\n", file.display())), "{}", made.stderr);
     assert_eq!(made.document().text("/code_workspace"), file.display().to_string());
     assert!(uri().starts_with("vscode-remote://ssh-remote+my-dev/srv/"), "{}", uri());
     assert_eq!(configured("vm ssh-config").document().text("/hosts/0/alias"), "my-dev");
     let _ = configured("rm --backend vm --force task");
+    assert!(!file.exists());
+
+    // It goes with the VM too.
+    let _ = configured("create --vm dev --no-clone --name task");
+    assert!(file.exists());
+    let _ = configured("vm delete --force dev");
     assert!(!file.exists());
 }
 

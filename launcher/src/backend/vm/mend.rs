@@ -77,8 +77,11 @@ impl Vms {
         let link = self.link(&row.vm)?;
         let output = self.say_move(&link, &row, &row.folder, target, "copy").await?;
         judge(&link, &row, &output, "move the workspace")?;
-        let spec =
-            row.spec.clone().map(|spec| RecordedSpec { path: moved_path(&spec.path, &row.folder, target), ..spec });
+        let spec = row.spec.clone().map(|spec| RecordedSpec {
+            path: moved_path(&spec.path, &row.folder, target),
+            path_before: spec.code_workspace.is_some().then_some(spec.path),
+            ..spec
+        });
         if !self.store.write()?.move_workspace(&row.name, &row.create_id, target, spec.as_ref())? {
             return Err(vanished(&row.name));
         }

@@ -42,6 +42,7 @@ pub(super) fn like(
         clones: _,
         // That of another one is no place for its own.
         code_workspace: _,
+        path_before: _,
     } = source.recorded.clone().unwrap_or_default();
 
     let both = from == DOCKER && to == DOCKER;

@@ -3,6 +3,7 @@
 use agent_workspace_contract::{ErrorCode, VmDeleteReport};
 
 use super::{Fleet, Target, not_found, ssh_config};
+use crate::command::code_workspace::File;
 use crate::error::{Error, Result};
 use crate::platform;
 use crate::workspace::MachineName;
@@ -76,9 +77,14 @@ pub async fn run(fleet: &Fleet, request: Request) -> Result<VmDeleteReport> {
     // First the machine: a row that is gone would leave one that nobody knows of.
     let machine_deleted = platform::of(&record)?.delete(&record).await?;
     let mut records = fleet.store.write()?;
+    let rows = records.workspaces()?.into_iter().filter(|row| row.vm == vm);
+    let files: Vec<File> = rows.filter_map(|row| File::of_row(&row, &fleet.client.alias(&vm))).collect();
     records.forget_what_is_on(&vm)?;
     let changed = records.forget_vm(&vm)?;
     drop(records);
+    for file in files {
+        file.take(&fleet.progress);
+    }
     ssh_config::keep(fleet).await;
     Ok(VmDeleteReport { vm, changed, machine_deleted, forgotten_workspaces, forgotten_agents })
 }
