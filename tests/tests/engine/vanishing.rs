@@ -25,6 +25,15 @@ fn a_new_container_that_is_gone_before_its_start_has_vanished() {
 }
 
 #[test]
+fn a_new_container_that_is_being_removed_before_its_start_has_vanished() {
+    let engine = Engine::start();
+    let going = Fault::refusal(409, "container is marked for removal and cannot be started");
+    engine.goes_wrong(When::first("POST", "/start"), going);
+    fails(&engine, &PLAIN, 4, "container_vanished");
+    assert_eq!(engine.made_by_create(), [""; 0]);
+}
+
+#[test]
 fn a_new_container_that_is_gone_before_its_first_command_has_vanished() {
     let engine = gone_at("POST", "/exec");
     // What is looked at after the failed command is gone as well.
