@@ -50,6 +50,19 @@ fn a_container_that_is_stopped_before_the_clone_has_vanished() {
 }
 
 #[test]
+fn a_command_that_is_not_begun_as_its_container_is_killed_has_vanished_with_it() {
+    let words = "OCI runtime exec failed: unable to start container process: read init-p: connection reset by peer";
+    for status in [126, 137] {
+        let engine = Engine::start();
+        engine.answers(Script::Clone, Reply::fails(status, "").and_says(words));
+        // The new container, and the first look after the command: it still runs.
+        let third = When::Call("GET /containers/<agent-ws-a>/json".to_owned(), 3);
+        engine.goes_wrong(third, Fault::refusal(404, GONE));
+        fails(&engine, &["create", "o/r", "--name", "a", "--image", "ready:1"], 4, "container_vanished");
+    }
+}
+
+#[test]
 fn an_exec_that_is_gone_has_vanished_with_its_container() {
     let engine = Engine::start();
     engine.has(Container::workspace("a"));
