@@ -1,5 +1,6 @@
 //! `rm`: removes a workspace and its volumes, unless that would destroy work that exists nowhere else.
 
+mod left;
 mod rescue;
 
 use std::path::PathBuf;
@@ -127,7 +128,12 @@ async fn remove(app: &App, request: &Request, into: Option<&RescueParent>) -> Re
     }
     app.progress.step("rm_started", &format!("removing workspace {}", workspace.name));
     let file = File::of(app, &workspace);
+    if !*keep_volumes {
+        left::say_when_undone(app, name, &workspace);
+    }
     let removal = app.backend.remove(&workspace, *keep_volumes, proof).await?;
+    // From here on the report says what is left.
+    app.undo.keep_everything();
     if let Some(file) = file.filter(|_| removal.failed.is_empty()) {
         file.take(app);
     }
