@@ -162,6 +162,10 @@ pub async fn run(app: &App, from: Arc<dyn Backend>, request: Request) -> Result<
             return copy::run(&*from.machine(&source), &*machine).await;
         }
         let view = app.view_of(&from, &source, Purpose::Rescue).await?;
+        if from.again(&source).await?.is_none() {
+            // Removed before the view had its volumes, which engines make anew for it, empty.
+            return Err(removed(&source.name));
+        }
         let copied = copy::run(&*view.machine, &*machine).await?;
         view.close().await?;
         Ok(copied)
@@ -231,6 +235,11 @@ async fn check_free(app: &App, name: &WorkspaceName) -> Result<()> {
         .hint(format!("choose another --name, or remove them: agent-workspace rm {canonical}")));
     }
     Ok(())
+}
+
+fn removed(name: &str) -> Error {
+    Error::new(ErrorCode::ContainerVanished, format!("workspace {name} was removed before it could be copied"))
+        .hint("see what there is: agent-workspace ls")
 }
 
 fn exists(name: &str) -> Error {

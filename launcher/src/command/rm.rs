@@ -1,5 +1,6 @@
 //! `rm`: removes a workspace and its volumes, unless that would destroy work that exists nowhere else.
 
+mod left;
 mod rescue;
 
 use std::path::PathBuf;
@@ -113,6 +114,9 @@ async fn remove(app: &App, request: &Request, into: Option<&RescueParent>) -> Re
             Err(error) if error.code() == ErrorCode::ContainerVanished => match app.backend.find(name).await? {
                 None => return remove_leftovers(app, request, into).await,
                 Some(now) if now.is_half_removed() => (Confirmed::by_keeping_it().into(), None),
+                // It was stopped, or a removal goes on for a command that was killed: what does not run is looked into
+                // from beside.
+                Some(now) if stopped_meanwhile(&workspace, &now) => secure(app, &now, &folders, *force, into).await?,
                 Some(_) => return Err(error),
             },
             secured => secured?,
@@ -124,7 +128,12 @@ async fn remove(app: &App, request: &Request, into: Option<&RescueParent>) -> Re
     }
     app.progress.step("rm_started", &format!("removing workspace {}", workspace.name));
     let file = File::of(app, &workspace);
+    if !*keep_volumes {
+        left::say_when_undone(app, name, &workspace);
+    }
     let removal = app.backend.remove(&workspace, *keep_volumes, proof).await?;
+    // From here on the report says what is left.
+    app.undo.keep_everything();
     if let Some(file) = file.filter(|_| removal.failed.is_empty()) {
         file.take(&app.progress);
     }
@@ -141,6 +150,11 @@ impl From<Confirmed> for Secured {
     fn from(proof: Confirmed) -> Self {
         Self { proof, rescued: None }
     }
+}
+
+/// Whether a workspace that ran is the same one and does not any more.
+fn stopped_meanwhile(before: &Workspace, now: &Workspace) -> bool {
+    before.id == now.id && before.status == WorkspaceStatus::Running && now.status == WorkspaceStatus::Stopped
 }
 
 /// Whether another rm has begun to remove it. Where a workspace has a user of its own, that ends every process of the

@@ -155,7 +155,7 @@ impl Container {
     }
 
     /// What the engine says of it when it is asked for.
-    pub(super) fn inspected(&self) -> Value {
+    pub fn inspected(&self) -> Value {
         let made = self.made().unwrap_or("2026-01-22T08:46:52.123456789Z");
         json!({
             "Id": self.id, "Name": format!("/{}", self.name), "Created": made,

@@ -110,6 +110,25 @@ fn a_signal_in_any_phase_takes_back_what_this_call_made_and_only_that() {
 
 #[test]
 #[ignore = "drives a real engine: run ./dev test"]
+fn a_removal_that_is_cut_off_says_what_it_leaves_and_the_next_one_removes_it() {
+    let live = Live::new();
+    live.create("--no-clone --name cut").ok();
+    // After the look and the order for the container: the one for a volume.
+    let engine = FaultProxy::with(live.folder(), Wrong::Stall, 3);
+    let rm = Running::start(&live.launcher("rm cut --force").json().env("DOCKER_HOST", engine.address()));
+    until("it comes to a volume", || engine.struck());
+    rm.signal(Signal::INT);
+    let document = rm.answer().fails(130, "interrupted");
+    let (left, volumes) = (document.at("/error/details/left_behind").to_string(), live.volumes());
+    assert_eq!((live.containers().len(), volumes.is_empty()), (0, false), "{}", document.0);
+    assert!(volumes.iter().all(|volume| left.contains(volume)), "{}", document.0);
+
+    live.json("rm cut --force").ok();
+    live.nothing_is_left();
+}
+
+#[test]
+#[ignore = "drives a real engine: run ./dev test"]
 fn a_second_signal_ends_it_at_once_and_the_document_says_what_stays() {
     let live = Live::new();
     let repository = live.held_repository("twice");

@@ -133,6 +133,34 @@ fn a_signal_during_a_look_before_removal_removes_nothing() {
 }
 
 #[test]
+fn what_a_removal_that_was_cut_off_has_left_is_said_and_stays() {
+    let engine = Engine::start();
+    engine.has(Container::workspace("a"));
+    // The engine goes on with it.
+    engine.goes_wrong(When::first("DELETE", ""), Fault::silence().after_doing_it());
+    let document = ended(&engine, &["rm", "a", "--force"], "DELETE /containers/", "INT", 130);
+    let said = document.at("/error/details/left_behind").to_string();
+    assert!(said.contains("agent-ws-a-work") && said.contains("agent-ws-a-home"), "{document:?}");
+    assert!(document.text("/error/hint").contains("agent-workspace rm agent-ws-a"), "{document:?}");
+    assert_eq!((engine.state_of("agent-ws-a").as_str(), engine.volumes().len()), ("gone", 2));
+
+    // What was kept on purpose is not left.
+    let engine = Engine::start();
+    engine.has(Container::workspace("a"));
+    engine.goes_wrong(When::first("DELETE", ""), Fault::silence().after_doing_it());
+    let document = ended(&engine, &["rm", "a", "--keep-volumes"], "DELETE /containers/", "INT", 130);
+    assert!(document.0["error"]["details"].get("left_behind").is_none(), "{document:?}");
+
+    // An order that the engine has not taken removes nothing.
+    let engine = Engine::start();
+    engine.has(Container::workspace("a"));
+    engine.goes_wrong(When::first("DELETE", ""), Fault::silence());
+    let document = ended(&engine, &["rm", "a", "--force"], "DELETE /containers/", "INT", 130);
+    assert!(document.0["error"]["details"].get("left_behind").is_none(), "{document:?}");
+    assert_eq!((engine.state_of("agent-ws-a").as_str(), engine.volumes().len()), ("running", 2));
+}
+
+#[test]
 fn a_signal_during_a_question_is_answered_at_once() {
     for args in [&["ls"][..], &["describe", "a"], &["stop", "a"], &["image", "build"]] {
         let engine = Engine::start();

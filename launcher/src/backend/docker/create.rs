@@ -217,7 +217,9 @@ impl Docker {
             }
             return Err(no_shell(spec, &cause));
         }
-        if refused.status == 404 && cause.to_ascii_lowercase().contains("no such container") {
+        let is_gone = refused.status == 404 && cause.to_ascii_lowercase().contains("no such container");
+        let is_going = refused.status == 409 && cause.contains("marked for removal");
+        if is_gone || is_going {
             return Err(vanished(&spec.name));
         }
         Err(self.engine.explain_refusal(&refused, &doing))

@@ -23,10 +23,12 @@ const LONGEST_STDOUT: usize = 1 << 20;
 const LONGEST_STDERR: usize = 16 << 10;
 /// 128 and the number of SIGKILL.
 const KILLED: i64 = 137;
+/// What engines say of a command that could not be begun, also when its container was killed meanwhile.
+const NOT_BEGUN: i64 = 126;
 
 /// How often an exec whose streams have ended is asked how, a tenth of a second apart: a loaded engine lags behind.
 const STATUS_TRIES: u32 = 50;
-/// How often the container of a killed command is looked at: it may be the next to go.
+/// How often the container of such a command is looked at: it may be the next to go.
 const KILLED_TRIES: u32 = 10;
 
 /// What an exec says.
@@ -103,13 +105,13 @@ impl DockerMachine {
         Err(self.engine.lost(&self.doing(), "its streams ended before it did"))
     }
 
-    /// The status of a command, unless the container has ended and the command with it. One that was killed may be
-    /// the first to go, so that the container is looked at for a while.
+    /// The status of a command, unless the container has ended and the command with it. One that was killed or never begun
+    /// may be the first to go, so that the container is looked at for a while.
     async fn explained(&self, code: i64) -> Result<i64> {
         let path = format!("/containers/{}/json", self.id);
         let tries = match code {
             0 => 0,
-            KILLED => KILLED_TRIES,
+            KILLED | NOT_BEGUN => KILLED_TRIES,
             _ => 1,
         };
         for _ in 0..tries {
@@ -117,7 +119,7 @@ impl DockerMachine {
             if container.is_none_or(|container| container.into_workspace().status != WorkspaceStatus::Running) {
                 return Err(self.vanished("its commands were killed"));
             }
-            if code == KILLED {
+            if tries > 1 {
                 tokio::time::sleep(Duration::from_millis(100)).await;
             }
         }
