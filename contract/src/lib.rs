@@ -17,20 +17,7 @@ pub use code::ErrorCode;
 pub use document::{ErrorBody, ErrorDocument, Failure, Success, Warning};
 pub use env::EnvVar;
 pub use exit::Exit;
-pub use report::{
-    AgentCreateReport, AgentDeleteReport, AgentDescribeReport, AgentListReport, AgentReinitReport, AgentRow,
-    AgentStatus, BackendAnswer, BackendSummary, CapabilitiesReport, Check, CheckStatus, CommandSummary,
-    CompletionReport, ConfigCheckReport, ConfigDefaults, ConfigEditReport, ConfigInitReport, ConfigProblem,
-    ConfigSampleReport, ConfigSource, ConfigTemplates, CopyReport, CreateReport, DescribeReport, DoctorReport,
-    ErrorSummary, FailedItem, FieldReport, Grant, GrantKind, GrantsDenyReport, GrantsReport, HelpReport, HostKey,
-    HostKeyBelief, ImageBuildReport, Isolation, KeptItem, LeftKept, LeftRemoved, LeftUnremoved, LifecycleReport, Login,
-    LsReport, ParseRepoReport, Plan, PlanReport, PlannedStep, PlannedVolume, Problem, PruneReport, Quoting,
-    RehomeReport, RemovedItem, RepairReport, RequiresReport, RescueReport, RescuedItem, RmReport, SchemaReport,
-    SecretsReport, Severity, SshAlias, SupportsReport, Transport, TunnelReport, VersionReport, VmCreateReport,
-    VmDeleteReport, VmDescribeReport, VmEvent, VmForward, VmHostAddReport, VmHostListReport, VmHostRemoveReport,
-    VmHostRow, VmLifecycleReport, VmListReport, VmLive, VmLog, VmLogsReport, VmPhase, VmPortForwardReport,
-    VmReinitReport, VmRow, VmSshConfigReport, VmStatus, VmStep, WorkspaceRow, WorkspaceStatus,
-};
+pub use report::*;
 
 /// Version of the documents' shape.
 ///
