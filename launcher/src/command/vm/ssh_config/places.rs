@@ -10,8 +10,8 @@ use crate::command::vm::Fleet;
 use crate::config::Operator;
 use crate::error::{Error, Result};
 use crate::host::own_file::{self, There};
-use crate::ssh::include;
 use crate::ssh::section::{self, Section};
+use crate::ssh::{include, join};
 
 /// Where everything is.
 pub(super) struct Places {
@@ -112,7 +112,7 @@ impl Places {
                 let message = format!("it cannot be told where the lines of agent-workspace in {path} begin and end");
                 Err(Error::new(ErrorCode::SshConfigFailed, message)
                     .detail("file", path.to_string())
-                    .hint(format!("take them out by hand, and try again; see: grep -n agent-workspace {path}")))
+                    .hint(format!("take them out by hand, and try again; {}", self.where_they_are())))
             }
             found => Ok(found),
         }
@@ -124,7 +124,12 @@ impl Places {
         let message = format!("{path} names the VMs of another state folder, and is left as it is");
         Error::new(ErrorCode::SshConfigFailed, message)
             .detail("file", path.to_string())
-            .hint(format!("take those lines out, and try again; see: grep -n agent-workspace {path}"))
+            .hint(format!("take those lines out, and try again; {}", self.where_they_are()))
+    }
+
+    /// What shows lines of ours in the user's configuration.
+    fn where_they_are(&self) -> String {
+        format!("see: grep -n agent-workspace {}", join(&[self.config.to_string_lossy()]))
     }
 
     /// The line that has the configuration read our file.
@@ -222,6 +227,6 @@ fn failed(doing: &str, path: &Path, error: &io::Error) -> Error {
         .detail("file", path.display().to_string())
         .hint(format!(
             "see: ls -ld {}; or take the text and put it where you like: agent-workspace vm ssh-config",
-            path.display()
+            join(&[path.to_string_lossy()])
         ))
 }
