@@ -4,6 +4,7 @@ mod left;
 mod rescue;
 
 use std::path::PathBuf;
+use std::sync::atomic::Ordering;
 
 use agent_workspace_contract::{ErrorCode, RescueReport, RmReport, WorkspaceStatus};
 use serde_json::json;
@@ -128,12 +129,12 @@ async fn remove(app: &App, request: &Request, into: Option<&RescueParent>) -> Re
     }
     app.progress.step("rm_started", &format!("removing workspace {}", workspace.name));
     let file = File::of(app, &workspace);
-    if !*keep_volumes {
-        left::say_when_undone(app, name, &workspace);
+    let has_ended = (!*keep_volumes).then(|| left::say_when_undone(app, name, &workspace));
+    let removal = app.backend.remove(&workspace, *keep_volumes, proof).await;
+    if let Some(has_ended) = has_ended {
+        has_ended.store(true, Ordering::Relaxed);
     }
-    let removal = app.backend.remove(&workspace, *keep_volumes, proof).await?;
-    // From here on the report says what is left.
-    app.undo.keep_everything();
+    let removal = removal?;
     if let Some(file) = file.filter(|_| removal.failed.is_empty()) {
         file.take(&app.progress);
     }

@@ -450,3 +450,15 @@ fn volumes_of_a_workspace_that_is_being_made_are_not_leftovers() {
     fails(&engine, &["rm", "a"], 5, "unsaved_work");
     assert_eq!((engine.state_of("agent-ws-a").as_str(), engine.volumes().len()), ("running", 2));
 }
+
+#[test]
+fn a_removal_that_the_engine_refuses_is_over_at_once_and_nothing_is_said_to_be_left() {
+    let engine = workspace();
+    engine.goes_wrong(When::every("DELETE", ""), Fault::refusal(500, "device or resource busy"));
+    let since = std::time::Instant::now();
+    let document = fails(&engine, &["rm", "a", "--force"], 1, "engine_error");
+    // It is not waited for what stays.
+    assert!(since.elapsed() < std::time::Duration::from_secs(4), "{:?}", since.elapsed());
+    assert!(document.0["error"]["details"].get("left_behind").is_none(), "{document:?}");
+    assert_eq!((engine.state_of("agent-ws-a").as_str(), engine.volumes().len()), ("running", 2));
+}
