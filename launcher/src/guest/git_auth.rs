@@ -1,4 +1,5 @@
-//! Keeps git credentials for one host inside a machine, so that git there fetches and pushes without being given any.
+//! Keeps git credentials for hosts, or parts of them, inside a machine, so that git there fetches and pushes without being
+//! given any.
 
 use std::fmt;
 

@@ -41,7 +41,7 @@ pub(super) fn wanted(
             variable: EnvVar::GhToken.name().to_owned(),
         },
     });
-    let mut all: Vec<_> = Vec::new();
+    let mut theirs: Vec<Wanted> = Vec::new();
     for name in config.agent_template(template)?.git_credentials {
         let unusable = |why: &str| unusable(template.unwrap_or(DEFAULT), &name, why);
         let GitCredential { kind, org, description } =
@@ -55,17 +55,16 @@ pub(super) fn wanted(
         if by_flags.as_ref().is_some_and(|flags| flags.credential.place.host == place.host) {
             continue;
         }
-        all.retain(|other: &(String, Wanted)| other.1.credential.place != place);
+        theirs.retain(|other| other.credential.place != place);
         let called = description.map_or_else(|| name.clone(), |description| format!("{name} ({description})"));
         let variable = token_variables::variable(&name);
-        all.push((name, Wanted { called, credential: Credential { place, token: None, variable } }));
+        theirs.push(Wanted { called, credential: Credential { place, token: None, variable } });
     }
-    let mut wanted: Vec<_> = by_flags.into_iter().collect();
-    for (_, mut theirs) in all {
-        theirs.credential.token = tokens.get(&theirs.credential.variable)?;
-        wanted.push(theirs);
+    // Only now: what another one stands in the place of needs no token that is one.
+    for Wanted { credential, .. } in &mut theirs {
+        credential.token = tokens.get(&credential.variable)?;
     }
-    Ok(wanted)
+    Ok(by_flags.into_iter().chain(theirs).collect())
 }
 
 /// Refuses to make an agent that would lack some.
