@@ -134,6 +134,16 @@ pub fn ask_engine(method: &str, path: &str) -> (u16, Value) {
     (status, serde_json::from_str(body).unwrap_or_default())
 }
 
+/// What the engine lists at a path, which ends with `?` or `&`, by this filter of names.
+///
+/// # Panics
+/// When the engine does not answer.
+pub fn engine_list(path: &str, name: &str) -> Value {
+    let filters = json!({ "name": [name] }).to_string();
+    let filters = filters.bytes().map(|byte| format!("%{byte:02X}")).collect::<String>();
+    ask_engine("GET", &format!("{path}filters={filters}")).1
+}
+
 /// Runs a command with something to read.
 ///
 /// # Panics
@@ -286,9 +296,7 @@ impl Live {
 
     /// What the engine's list says of a workspace's container, null where it has none.
     pub fn listed(&self, name: &str) -> Value {
-        let filters = json!({ "name": [format!("^/{}$", self.full(name))] }).to_string();
-        let filters = filters.bytes().map(|byte| format!("%{byte:02X}")).collect::<String>();
-        let (_, mut rows) = ask_engine("GET", &format!("/containers/json?all=1&filters={filters}"));
+        let mut rows = engine_list("/containers/json?all=1&", &format!("^/{}$", self.full(name)));
         rows.get_mut(0).map(Value::take).unwrap_or_default()
     }
 

@@ -1,6 +1,6 @@
 //! What the engine has of one test, and how it is brought into a state.
 
-use agent_workspace_tests::live::{Answer, FaultProxy, Image, Live, ask_engine, network};
+use agent_workspace_tests::live::{Answer, FaultProxy, Image, Live, ask_engine, engine_list, network};
 use serde_json::Value;
 
 use State::{Absent, NeverStarted, Paused, Running, Stopped, Volumes};
@@ -36,9 +36,8 @@ pub(super) struct Container {
 
 impl World {
     pub(super) fn of(live: &Live) -> Self {
-        let filters = format!("%7B%22name%22%3A%5B%22{}%22%5D%7D", live.id());
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-        let listed = |path: &str| ask_engine("GET", &format!("{path}filters={filters}")).1;
+        let listed = |path: &str| engine_list(path, live.id());
         let containers = listed("/containers/json?all=1&");
         let volumes = listed("/volumes?");
         let containers = containers.as_array().into_iter().flatten().map(|container| Container {
